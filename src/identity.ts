@@ -1,0 +1,35 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+/** A short random name, letters and digits only. */
+export function randomId(bytes = 6): string {
+  return randomBytes(bytes).toString("hex");
+}
+
+/** Names this incarnation of the process: host, pid and a random part, so that a restart is somebody else. */
+export function defaultNodeId(): string {
+  return `${hostname()}-${String(process.pid)}-${randomId(4)}`;
+}
+
+/** A source of numbers in [0, 1). */
+export type Random = () => number;
+
+export const systemRandom: Random = () => Math.random();
+
+/** Repeatable randomness (mulberry32), for simulations and tests. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** FNV-1a, 32 bits, over the UTF-8 bytes: a stable number for a name, the same in every process and version. */
+export function hashName(name: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(name, "utf8")) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
+}

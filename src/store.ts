@@ -1,0 +1,82 @@
+/** A stored value at one revision. */
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /** Grows with every write to the map, whichever key it was to. */
+  readonly revision: number;
+}
+
+/** The answer to a conditional write. A conflict is an answer, not an error. */
+export type Written = { readonly ok: true; readonly revision: number } | { readonly ok: false };
+
+/** A change as a watch delivers it; `value` is undefined when the key was deleted. */
+export interface Change {
+  readonly key: string;
+  readonly value: string | undefined;
+  readonly revision: number;
+}
+
+/** What a watch calls. Listeners must not throw; each call is synchronous and in the order of revisions. */
+export interface WatchListener {
+  /** First every live entry under the prefix, then every change to one, each at least once. */
+  change(change: Change): void;
+  /** All that was stored when the watch (re)started has been delivered. */
+  current(): void;
+  /**
+   * Something may have been missed. Every live entry is delivered again, then `current()`; what is not delivered by
+   * then no longer exists.
+   */
+  doubt(): void;
+}
+
+export interface Watch {
+  /** No listener is called any more once this has resolved. */
+  close(): Promise<void>;
+}
+
+/**
+ * A map with revisions. Keys are any non-empty string; values are strings (JSON, by convention of the callers).
+ * Reads come from the authority (the leader), never from a replica that may lag. Every call rejects with an
+ * OstinatoError: ERR_STORE_UNAVAILABLE when nothing can have changed, ERR_STORE_UNKNOWN when a write may have been
+ * applied or may yet be, ERR_STORE_FULL, ERR_STORE_CLOSED, ERR_STORE_PERMISSION.
+ */
+export interface RevisionMap {
+  get(key: string): Promise<Entry | undefined>;
+  /** Writes only if the key does not exist. */
+  create(key: string, value: string): Promise<Written>;
+  /** Writes only if the key stands at this revision. */
+  update(key: string, value: string, revision: number): Promise<Written>;
+  /** Deletes only if the key stands at this revision; the revision in the answer is the deletion's. */
+  delete(key: string, revision: number): Promise<Written>;
+  /** Every live entry whose key begins with the prefix, in no promised order. */
+  list(prefix: string): AsyncIterable<Entry>;
+  watch(prefix: string, listener: WatchListener): Watch;
+}
+
+/** What happened to the connection behind a store. `server` names it where there are several. */
+export interface StoreEvent {
+  readonly type: "online" | "offline" | "disconnect" | "reconnect";
+  readonly server?: string;
+}
+
+/**
+ * Where what is shared lives. A store holds named maps, each with revisions of its own; `memory`, `file` and `nats` are
+ * the ways to keep this promise and pass one contract suite.
+ */
+export interface Store {
+  /** The kind and place, for people and logs; never a secret. */
+  readonly description: string;
+  /** Connects or opens; called by the runtime before anything else, more than once without harm. */
+  open(): Promise<void>;
+  /** The map of this name (letters, digits, `-` and `_`), made on first use. Maps of one store never meet. */
+  map(name: string): RevisionMap;
+  /**
+   * When this store was created, in whole seconds since 1970; 0 where nothing outlives the process. With a revision it
+   * makes a fencing token that grows even when a store is made anew: epoch × 2^20 + revision.
+   * Known once `open()` has resolved.
+   */
+  epoch(map: string): Promise<number>;
+  /** Calls `listener` on connection changes; returns the function that ends it. */
+  onEvent(listener: (event: StoreEvent) => void): () => void;
+  close(): Promise<void>;
+}
