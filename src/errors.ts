@@ -59,8 +59,8 @@ export class OstinatoError extends Error {
 
 /** The reason of a run's signal once its time limit has passed. */
 export class TimeoutError extends OstinatoError {
-  constructor(message: string) {
-    super("ERR_TIMEOUT", message);
+  constructor(message: string, options?: { cause?: unknown }) {
+    super("ERR_TIMEOUT", message, options);
     this.name = "TimeoutError";
   }
 }

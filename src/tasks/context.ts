@@ -1,0 +1,87 @@
+import pino, { type Logger } from "pino";
+import type { Clock } from "../clock";
+import { systemClock } from "../clocks/system";
+import type { Task, TaskContext } from "../task";
+import { requireFunction } from "../validate";
+
+/**
+ * What the composition functions return: a {@link Task} that may also be called by hand, with as much of a context as
+ * the caller has. What is left out: a signal that is never aborted, attempt 1, now, a silent logger.
+ */
+export type ComposedTask = (context?: Partial<TaskContext>) => Promise<unknown>;
+
+const clockSlot = Symbol("ostinato.clock");
+
+type Bound = { [clockSlot]?: Clock };
+
+/** Gives a context the clock that composed tasks wait on. Copies made by spreading keep it. */
+export function bindClock<C extends Partial<TaskContext>>(context: C, clock: Clock): C {
+  (context as Bound)[clockSlot] = clock;
+  return context;
+}
+
+/** The clock that a context was bound to; the system's for any other. */
+export function clockOf(context: Partial<TaskContext>): Clock {
+  return (context as Bound)[clockSlot] ?? systemClock;
+}
+
+let silent: Logger | undefined;
+
+/** Fills in what a caller left out. A `clock` given here wins over the one bound to the context. */
+export function completeContext(given: Partial<TaskContext> = {}, clock: Clock = clockOf(given)): TaskContext {
+  const scheduledAt = given.scheduledAt ?? new Date(clock.now());
+  const context: TaskContext = {
+    ...given,
+    name: given.name ?? "task",
+    signal: given.signal ?? new AbortController().signal,
+    attempt: given.attempt ?? 1,
+    scheduledAt,
+    lateBy: given.lateBy ?? Math.max(0, clock.now() - scheduledAt.getTime()),
+    fencingToken: given.fencingToken ?? 0,
+    logger: given.logger ?? (silent ??= pino({ level: "silent" })),
+    progress: given.progress?.bind(given) ?? (() => undefined),
+  };
+  return bindClock(context, clock);
+}
+
+/** A context of its own for a part of the work. */
+export function childContext(context: TaskContext, own: Partial<TaskContext>): TaskContext {
+  return { ...context, ...own };
+}
+
+/** A signal that is aborted with its parent, or by itself. */
+export interface ChildSignal {
+  readonly signal: AbortSignal;
+  abort(reason: unknown): void;
+  /** Lets go of the parent, which may live much longer. */
+  release(): void;
+}
+
+export function childSignal(parent: AbortSignal): ChildSignal {
+  const controller = new AbortController();
+  const follow = () => controller.abort(parent.reason);
+  if (parent.aborted) follow();
+  else parent.addEventListener("abort", follow, { once: true });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    release: () => parent.removeEventListener("abort", follow),
+  };
+}
+
+/** What messages call a task: the name of its function, or its place. */
+export function taskLabel(task: Task, index: number, kind: string): string {
+  return task.name === "" ? `task ${String(index + 1)} of ${kind}` : task.name;
+}
+
+/** Names a composed task after its parts, so that a message about it says more than "concurrence". */
+export function compose(
+  kind: string,
+  parts: readonly Task[],
+  run: (given?: Partial<TaskContext>) => Promise<unknown>,
+): ComposedTask {
+  parts.forEach((part, index) => requireFunction(`${kind}: task ${String(index + 1)}`, part));
+  const inside = parts.map((part, index) => (part.name === "" ? `task ${String(index + 1)}` : part.name)).join(", ");
+  const name = `${kind}(${inside.length > 120 ? `${inside.slice(0, 119)}…` : inside})`;
+  return Object.defineProperty(run, "name", { value: name });
+}

@@ -1,0 +1,102 @@
+import pino, { type Logger } from "pino";
+import type { Clock } from "../clock";
+import { systemClock } from "../clocks/system";
+import { formatDuration, parseDuration, type Duration } from "../duration";
+import { OstinatoError, ShutdownError, toError } from "../errors";
+import type { Task } from "../task";
+import { refuse, refuseUnknown, requireFunction } from "../validate";
+import { childSignal, completeContext } from "./context";
+import { startGroup, type Group } from "./group";
+import { endingSignals, exitCodeOf, onSignals, requireSignals } from "./signals";
+import { settledOrAborted, settledWithin } from "./wait";
+
+export interface MainOptions {
+  /** Aborting it ends everything as a signal does. */
+  signal?: AbortSignal;
+  /** How long the tasks may take to end once they were asked to; default `"10s"`. */
+  shutdownTimeout?: Duration;
+  /** The signals that end the process; default SIGINT and SIGTERM. */
+  signals?: readonly NodeJS.Signals[];
+  /** Where errors go; default a pino on stderr. */
+  logger?: Logger;
+  /** What time is measured with; default `systemClock`. */
+  clock?: Clock;
+  /** Called at the second signal with 128 + its number; default `process.exit`. */
+  exit?: (code: number) => void;
+}
+
+const optionNames = ["signal", "shutdownTimeout", "signals", "logger", "clock", "exit"];
+const keepAliveMs = 86_400_000;
+
+/**
+ * Runs tasks together until all have ended, one fails, a signal arrives or `signal` is aborted; then asks the others to
+ * end, and resolves to an exit code: 0, or 1 when a task failed or did not end within `shutdownTimeout`. Every failure
+ * is logged with its causes. A second signal ends the process at once. Options may stand first or last.
+ *
+ * ```ts
+ * main(runtime.task(), httpServerTask(server)).then((code) => process.exit(code));
+ * ```
+ *
+ * `process.exitCode = code` lets a process end by itself, but after a task that did not end it never may.
+ *
+ * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION (the promise rejects)
+ */
+export async function main(...given: (Task | MainOptions)[]): Promise<number> {
+  const { tasks, options } = readArguments(given);
+  refuseUnknown("main", options, optionNames);
+  const { signal = new AbortController().signal, clock = systemClock, exit = (code) => process.exit(code) } = options;
+  const shutdownTimeout = parseDuration("main: shutdownTimeout", options.shutdownTimeout ?? "10s");
+  const signals = requireSignals("main: signals", options.signals ?? endingSignals);
+  if (tasks.length === 0) return 0;
+
+  const logger = options.logger ?? pino(pino.destination({ dest: 2, sync: true }));
+  const ending = childSignal(signal);
+  let asked = 0;
+  const silence = onSignals(signals, (name) => {
+    asked += 1;
+    if (asked > 1) return exit(exitCodeOf(name));
+    logger.info({ signal: name }, `${name} received: stopping; a second signal ends the process at once`);
+    ending.abort(new ShutdownError(`${name} received`));
+  });
+  // A task that only waits for its signal holds nothing that keeps Node running.
+  const keepAlive = systemClock.setTimeout(() => undefined, keepAliveMs);
+
+  try {
+    if (ending.signal.aborted) return 0;
+    const context = completeContext({ name: "main", signal: ending.signal, logger }, clock);
+    const group = startGroup("main", tasks, context);
+    await settledOrAborted(group.ended, group.signal);
+    const late = (await settledWithin(clock, shutdownTimeout, group.ended)) ? undefined : stuck(group, shutdownTimeout);
+    return report(group, late, logger);
+  } finally {
+    systemClock.clearTimeout(keepAlive);
+    silence();
+    ending.release();
+  }
+}
+
+function readArguments(given: readonly (Task | MainOptions)[]): { tasks: Task[]; options: MainOptions } {
+  const tasks = [...given];
+  let options: unknown = {};
+  if (typeof tasks.at(-1) === "object") options = tasks.pop();
+  else if (typeof tasks[0] === "object") options = tasks.shift();
+  if (options === null || Array.isArray(options)) refuse("main: options", "an object", options);
+  tasks.forEach((task, index) => requireFunction(`main: task ${String(index + 1)}`, task));
+  return { tasks: tasks as Task[], options: options as MainOptions };
+}
+
+function stuck(group: Group, shutdownTimeout: number): OstinatoError {
+  return new OstinatoError(
+    "ERR_SHUTDOWN_DEADLINE",
+    `${group.running().join(" and ")} did not end within ${formatDuration(shutdownTimeout)} of being asked to`,
+    { cause: group.signal.reason },
+  );
+}
+
+function report(group: Group, late: OstinatoError | undefined, logger: Logger): number {
+  for (const { task, error } of group.failures) {
+    logger.error({ err: toError(error), task }, `${task} failed: ${toError(error).message}`);
+  }
+  if (late !== undefined) logger.error({ err: late, tasks: group.running() }, late.message);
+  return group.failures.length === 0 && late === undefined ? 0 : 1;
+}

@@ -1,0 +1,23 @@
+import type { Task, TaskContext } from "../task";
+import { requireFunction } from "../validate";
+import { completeContext, compose, type ComposedTask } from "./context";
+import { isAbortOf } from "./failures";
+
+/**
+ * Hands an error of the task to `handler`, whose answer replaces it: an Error that it returns (or throws) is thrown
+ * instead, anything else becomes the result. Not called for success, nor for what merely repeats an abort (T7).
+ */
+export function onError(task: Task, handler: (error: unknown, context: TaskContext) => unknown): ComposedTask {
+  requireFunction("onError: handler", handler);
+  return compose("onError", [task], async (given) => {
+    const context = completeContext(given);
+    try {
+      return await task(context);
+    } catch (error) {
+      if (isAbortOf(error, context.signal)) throw error;
+      const answer = await handler(error, context);
+      if (answer instanceof Error) throw answer;
+      return answer;
+    }
+  });
+}
