@@ -1,5 +1,5 @@
 import { OstinatoError } from "../errors";
-import { refuse } from "../validate";
+import { refuse, show } from "../validate";
 
 const mapName = /^[A-Za-z0-9_-]+$/;
 
@@ -12,8 +12,17 @@ export function checkMapName(name: unknown): void {
 
 /** The error of a key that no store takes, or undefined. */
 export function keyError(key: unknown): OstinatoError | undefined {
-  if (typeof key === "string" && key.length > 0) return undefined;
-  return new OstinatoError("ERR_INVALID_OPTION", `key: expected a non-empty string; got ${typeof key}`);
+  if (typeof key !== "string" || key.length === 0) {
+    return new OstinatoError("ERR_INVALID_OPTION", `key: expected a non-empty string; got ${show(key)}`);
+  }
+  // Two keys that differ in half a surrogate pair alone would become one as UTF-8.
+  if ((key as { isWellFormed?(): boolean }).isWellFormed?.() === false) {
+    return new OstinatoError(
+      "ERR_INVALID_OPTION",
+      `key: expected Unicode text without half characters; got ${show(key)}`,
+    );
+  }
+  return undefined;
 }
 
 export function closedError(description: string): OstinatoError {

@@ -1,0 +1,71 @@
+import { OstinatoError, toError } from "../errors";
+
+const lmdbInvalid = new Set([-30794, -30793, -30796, -30797]); // version, invalid, corrupted, page not found
+const lmdbFull = new Set([-30792, -30785]); // map full, page full
+
+/** Says what went wrong at the path and what to do about it. `undefined` for what the path is not to blame for. */
+export function pathError(path: string, thrown: unknown): OstinatoError {
+  if (thrown instanceof OstinatoError) return thrown;
+  const cause = toError(thrown);
+  const { code, commitError } = cause as Error & { code?: unknown; commitError?: unknown };
+  if (commitError) return pathError(path, commitError);
+  const text = cause.message;
+  const is = (...names: string[]) => names.some((name) => code === name || text.includes(name));
+  if (
+    (typeof code === "number" && lmdbFull.has(code)) ||
+    is("ENOSPC", "EDQUOT", "EFBIG", "No space left", "File too large", "MDB_MAP_FULL", "quota exceeded")
+  ) {
+    return error(
+      "ERR_STORE_FULL",
+      `${path}: there is no room left to write to; free some space; nothing was changed`,
+      cause,
+    );
+  }
+  if (
+    (typeof code === "number" && lmdbInvalid.has(code)) ||
+    is("MDB_INVALID", "MDB_CORRUPTED", "MDB_VERSION", "MDB_PAGE_NOTFOUND")
+  ) {
+    return corruptError(path, text, cause);
+  }
+  if (is("ENOTDIR", "EEXIST", "Not a directory", "File exists")) {
+    return error(
+      "ERR_STORE_PATH",
+      `${path}: this, or a part of it, is not a folder; give the path of a folder, which is made if it does not exist`,
+      cause,
+    );
+  }
+  if (is("EACCES", "EPERM", "Permission denied", "not permitted")) {
+    return error(
+      "ERR_STORE_PATH",
+      `${path}: this user may not read and write here; change the folder's owner or mode, or choose another path`,
+      cause,
+    );
+  }
+  if (is("EROFS", "Read-only")) {
+    return error(
+      "ERR_STORE_PATH",
+      `${path}: the file system is read-only; choose a path that can be written to`,
+      cause,
+    );
+  }
+  if (is("ENOENT", "ENAMETOOLONG", "ELOOP", "EINVAL")) {
+    return error("ERR_STORE_PATH", `${path}: the path cannot be used (${text}); choose another`, cause);
+  }
+  return error("ERR_STORE_UNAVAILABLE", `${path}: ${text}; nothing was changed`, cause);
+}
+
+export function corruptError(path: string, what: string, cause?: Error): OstinatoError {
+  return error(
+    "ERR_STORE_CORRUPT",
+    `${path}: ${what}; this is not an intact store: move the folder away, then restore it from a backup or start anew`,
+    cause,
+  );
+}
+
+function error(
+  code: "ERR_STORE_FULL" | "ERR_STORE_CORRUPT" | "ERR_STORE_PATH" | "ERR_STORE_UNAVAILABLE",
+  message: string,
+  cause?: Error,
+): OstinatoError {
+  return new OstinatoError(code, message, cause ? { cause } : undefined);
+}
