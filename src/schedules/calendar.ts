@@ -12,11 +12,7 @@ const offsetMax = 26 * 3_600_000;
  * instant after, and in an overlap the first occurrence. So the next run is when the wall first reaches the first
  * matching time later than any that it has shown.
  */
-export function timeOfDaySchedule(
-  pattern: Pattern,
-  zone: Zone,
-  text: string,
-): Schedule {
+export function timeOfDaySchedule(pattern: Pattern, zone: Zone, text: string): Schedule {
   return {
     next(after) {
       const instant = requireInstant(after);
@@ -26,8 +22,7 @@ export function timeOfDaySchedule(
       if (wall - span.offset < span.to) return new Date(wall - span.offset);
       for (;;) {
         const reached = firstReached(zone, wall);
-        if (typeof reached !== "object")
-          return reached === undefined ? undefined : new Date(reached);
+        if (typeof reached !== "object") return reached === undefined ? undefined : new Date(reached);
         wall = nextWallTime(pattern, reached.resumeAt / 1_000) * 1_000;
       }
     },
@@ -36,21 +31,14 @@ export function timeOfDaySchedule(
 }
 
 /** When the wall first shows `wall` or later; or, where the zone skips that whole day, the wall time to go on from. */
-function firstReached(
-  zone: Zone,
-  wall: number,
-): number | { resumeAt: number } | undefined {
+function firstReached(zone: Zone, wall: number): number | { resumeAt: number } | undefined {
   let from = Math.max(wall - offsetMax, -instantMax);
   while (from <= instantMax) {
     const span = zone.spanAt(from);
     if (wall - span.offset < span.to) {
       const skipped = span.from > wall - span.offset;
       const day = Math.floor(wall / millisecondsOfDay) * millisecondsOfDay;
-      if (
-        skipped &&
-        span.wallBefore <= day &&
-        span.from + span.offset >= day + millisecondsOfDay
-      ) {
+      if (skipped && span.wallBefore <= day && span.from + span.offset >= day + millisecondsOfDay) {
         return { resumeAt: day + millisecondsOfDay };
       }
       const reached = skipped ? span.from : wall - span.offset;
@@ -65,11 +53,7 @@ function firstReached(
  * Work that repeats by elapsed time: every instant at which the wall shows a matching time, so that an overlap's hour
  * runs in both its occurrences and a gap leaves out only what took no time.
  */
-export function elapsedSchedule(
-  pattern: Pattern,
-  zone: Zone,
-  text: string,
-): Schedule {
+export function elapsedSchedule(pattern: Pattern, zone: Zone, text: string): Schedule {
   return {
     next(after) {
       const instant = requireInstant(after);

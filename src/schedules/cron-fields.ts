@@ -14,20 +14,7 @@ export interface CronField {
   readonly also?: string;
 }
 
-const monthNames = [
-  "jan",
-  "feb",
-  "mar",
-  "apr",
-  "may",
-  "jun",
-  "jul",
-  "aug",
-  "sep",
-  "oct",
-  "nov",
-  "dec",
-];
+const monthNames = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 export const cronFields = {
   second: { name: "second", min: 0, max: 59 },
@@ -51,15 +38,9 @@ export const cronFields = {
 } as const satisfies Record<string, CronField>;
 
 /** Refuses a part of a field: the field's name, what it may hold, what it holds. */
-export function refuseCron(
-  expression: string,
-  field: CronField,
-  part: string,
-): never {
+export function refuseCron(expression: string, field: CronField, part: string): never {
   const range = `${String(field.min)} to ${String(field.max)}`;
-  const names = field.names
-    ? ` (or ${String(field.names[0])} to ${String(field.names.at(-1))})`
-    : "";
+  const names = field.names ? ` (or ${String(field.names[0])} to ${String(field.names.at(-1))})` : "";
   const also = field.also ? `, or ${field.also}` : "";
   refuseField(
     `cron ${JSON.stringify(expression)}: ${field.name}`,
@@ -73,11 +54,7 @@ export function refuseCron(
  *
  * @throws OstinatoError ERR_INVALID_SCHEDULE naming the field, the part and the allowed range.
  */
-export function parseCronPart(
-  expression: string,
-  field: CronField,
-  part: string,
-): number[] {
+export function parseCronPart(expression: string, field: CronField, part: string): number[] {
   const match = /^(?:(\*)|(\w+)(?:-(\w+))?)(?:\/(\d{1,4}))?$/.exec(part);
   if (match === null) refuseCron(expression, field, part);
   const [, star, low, high, stepText] = match;
@@ -86,11 +63,7 @@ export function parseCronPart(
   const size = last - field.min + 1;
   const step = stepText === undefined ? 1 : Number(stepText);
   if (step < 1 || step > size) {
-    refuseField(
-      `cron ${JSON.stringify(expression)}: ${field.name}`,
-      `a step from 1 to ${String(size)}`,
-      part,
-    );
+    refuseField(`cron ${JSON.stringify(expression)}: ${field.name}`, `a step from 1 to ${String(size)}`, part);
   }
   let from = field.min;
   let to = last;
@@ -113,37 +86,20 @@ export function parseCronPart(
     }
   }
   const values: number[] = [];
-  for (let value = from; value <= to; value += step)
-    values.push(((value - field.min) % size) + field.min);
+  for (let value = from; value <= to; value += step) values.push(((value - field.min) % size) + field.min);
   return values;
 }
 
 /** A single number or name of a field. */
-export function parseCronValue(
-  expression: string,
-  field: CronField,
-  text: string,
-): number {
+export function parseCronValue(expression: string, field: CronField, text: string): number {
   const named = field.names?.indexOf(text.toLowerCase()) ?? -1;
-  const value =
-    named >= 0
-      ? named + field.min
-      : /^\d{1,2}$/.test(text)
-        ? Number(text)
-        : NaN;
-  if (!(value >= field.min && value <= field.max))
-    refuseCron(expression, field, text);
+  const value = named >= 0 ? named + field.min : /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= field.min && value <= field.max)) refuseCron(expression, field, text);
   return value;
 }
 
 /** The sorted values of a field that holds nothing but lists, ranges and steps. */
-export function parseCronField(
-  expression: string,
-  field: CronField,
-  text: string,
-): number[] {
-  const values = text
-    .split(",")
-    .flatMap((part) => parseCronPart(expression, field, part));
+export function parseCronField(expression: string, field: CronField, text: string): number[] {
+  const values = text.split(",").flatMap((part) => parseCronPart(expression, field, part));
   return [...new Set(values)].sort((a, b) => a - b);
 }

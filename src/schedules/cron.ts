@@ -49,40 +49,21 @@ export function cron(expression: string, options: CronOptions = {}): Schedule {
     days: parseCronDays(expression, dayOfMonth, dayOfWeek),
   });
   const zone = requireZone("cron.timeZone", timeZone);
-  const zoned =
-    timeZone === undefined ? "" : `, { timeZone: ${JSON.stringify(timeZone)} }`;
+  const zoned = timeZone === undefined ? "" : `, { timeZone: ${JSON.stringify(timeZone)} }`;
   const text = `cron(${JSON.stringify(expression)}${zoned})`;
-  return hours.length === 24
-    ? elapsedSchedule(pattern, zone, text)
-    : timeOfDaySchedule(pattern, zone, text);
+  return hours.length === 24 ? elapsedSchedule(pattern, zone, text) : timeOfDaySchedule(pattern, zone, text);
 }
 
-type SixFields = [
-  second: string,
-  minute: string,
-  hour: string,
-  dayOfMonth: string,
-  month: string,
-  dayOfWeek: string,
-];
+type SixFields = [second: string, minute: string, hour: string, dayOfMonth: string, month: string, dayOfWeek: string];
 
 function splitExpression(expression: unknown): SixFields {
   const known = `5 or 6 fields separated by blanks, or one of ${Object.keys(nicknames).join(", ")}`;
-  const given =
-    typeof expression === "string" && expression.length <= 1_000
-      ? expression.trim()
-      : "";
+  const given = typeof expression === "string" && expression.length <= 1_000 ? expression.trim() : "";
   const fields = (nicknames[given.toLowerCase()] ?? given).split(/\s+/);
   if (fields.length === 5) fields.unshift("0");
   if (fields.length !== 6) {
-    const shown =
-      typeof expression === "string"
-        ? JSON.stringify(expression.slice(0, 100))
-        : String(expression);
-    throw new OstinatoError(
-      "ERR_INVALID_SCHEDULE",
-      `cron: expected ${known}; got ${shown}`,
-    );
+    const shown = typeof expression === "string" ? JSON.stringify(expression.slice(0, 100)) : String(expression);
+    throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: expected ${known}; got ${shown}`);
   }
   return fields as SixFields;
 }

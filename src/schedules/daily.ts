@@ -12,16 +12,8 @@ import { requirePattern } from "./pattern";
  * @throws OstinatoError ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */
 export function daily(options: TimeOfDay): Schedule {
-  const given = requireFields("daily", options, [
-    "hour",
-    "minute",
-    "second",
-    "timeZone",
-  ]);
-  const { hour, minute, second, zone, written } = requireTimeOfDay(
-    "daily",
-    given,
-  );
+  const given = requireFields("daily", options, ["hour", "minute", "second", "timeZone"]);
+  const { hour, minute, second, zone, written } = requireTimeOfDay("daily", given);
   const pattern = requirePattern("daily", {
     days: () => 0x7fffffff,
     hours: [hour],

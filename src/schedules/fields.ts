@@ -24,59 +24,29 @@ export interface CheckedTimeOfDay {
 }
 
 /** Refuses a schedule's field: which, the allowed range, what was given. */
-export function refuseField(
-  field: string,
-  expected: string,
-  got: unknown,
-): never {
+export function refuseField(field: string, expected: string, got: unknown): never {
   refuse(field, expected, got, "ERR_INVALID_SCHEDULE");
 }
 
-export function requireField(
-  field: string,
-  value: unknown,
-  min: number,
-  max: number,
-): number {
-  if (
-    typeof value !== "number" ||
-    !Number.isInteger(value) ||
-    value < min ||
-    value > max
-  ) {
-    refuseField(
-      field,
-      `a whole number from ${String(min)} to ${String(max)}`,
-      value,
-    );
+export function requireField(field: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+    refuseField(field, `a whole number from ${String(min)} to ${String(max)}`, value);
   }
   return value;
 }
 
 /** Refuses what is not an object, and names of fields that nobody reads. */
-export function requireFields<T extends object>(
-  what: string,
-  given: T,
-  known: readonly string[],
-): T {
-  if (
-    typeof given !== "object" ||
-    (given as unknown) === null ||
-    Array.isArray(given)
-  ) {
+export function requireFields<T extends object>(what: string, given: T, known: readonly string[]): T {
+  if (typeof given !== "object" || (given as unknown) === null || Array.isArray(given)) {
     refuseField(what, `an object of ${known.join(", ")}`, given);
   }
   for (const name of Object.keys(given)) {
-    if (!known.includes(name))
-      refuseField(what, `fields among ${known.join(", ")}`, name);
+    if (!known.includes(name)) refuseField(what, `fields among ${known.join(", ")}`, name);
   }
   return given;
 }
 
-export function requireTimeOfDay(
-  what: string,
-  given: TimeOfDay,
-): CheckedTimeOfDay {
+export function requireTimeOfDay(what: string, given: TimeOfDay): CheckedTimeOfDay {
   const { hour, minute = 0, second = 0, timeZone } = given;
   requireField(`${what}.hour`, hour, 0, 23);
   requireField(`${what}.minute`, minute, 0, 59);
@@ -84,8 +54,7 @@ export function requireTimeOfDay(
   const written = [`hour: ${String(hour)}`];
   if (minute !== 0) written.push(`minute: ${String(minute)}`);
   if (second !== 0) written.push(`second: ${String(second)}`);
-  if (timeZone !== undefined)
-    written.push(`timeZone: ${JSON.stringify(timeZone)}`);
+  if (timeZone !== undefined) written.push(`timeZone: ${JSON.stringify(timeZone)}`);
   return {
     hour,
     minute,
@@ -98,10 +67,7 @@ export function requireTimeOfDay(
 /** Milliseconds of a valid Date. */
 export function requireInstant(value: Date, option = "after"): number {
   // By method, not by class: a Date of another realm (a test runner's sandbox) is a Date as well.
-  const instant =
-    typeof (value as Date | undefined)?.getTime === "function"
-      ? value.getTime()
-      : NaN;
+  const instant = typeof (value as Date | undefined)?.getTime === "function" ? value.getTime() : NaN;
   if (Number.isNaN(instant)) refuse(option, "a valid Date", value);
   return instant;
 }

@@ -19,46 +19,24 @@ export interface IntervalOptions {
  *
  * @throws OstinatoError ERR_INVALID_DURATION, ERR_INVALID_SCHEDULE, ERR_INVALID_OPTION
  */
-export function interval(
-  duration: Duration,
-  options: IntervalOptions = {},
-): Schedule {
+export function interval(duration: Duration, options: IntervalOptions = {}): Schedule {
   const every = Math.max(1, Math.round(parseDuration("interval", duration)));
-  const { immediate = true, anchor } = requireFields(
-    "interval options",
-    options,
-    ["immediate", "anchor"],
-  );
+  const { immediate = true, anchor } = requireFields("interval options", options, ["immediate", "anchor"]);
   requireBoolean("interval.immediate", immediate);
-  const origin =
-    anchor === undefined
-      ? undefined
-      : requireInstant(anchor, "interval.anchor");
+  const origin = anchor === undefined ? undefined : requireInstant(anchor, "interval.anchor");
   const written = [
     ...(immediate ? [] : ["immediate: false"]),
-    ...(origin === undefined
-      ? []
-      : [`anchor: new Date("${new Date(origin).toISOString()}")`]),
+    ...(origin === undefined ? [] : [`anchor: new Date("${new Date(origin).toISOString()}")`]),
   ];
-  const text = JSON.stringify(
-    typeof duration === "string" ? duration : formatDuration(every),
-  );
+  const text = JSON.stringify(typeof duration === "string" ? duration : formatDuration(every));
   const shape = {
     next(after: Date) {
       const instant = requireInstant(after);
-      const passed =
-        origin === undefined
-          ? 0
-          : (((instant - origin) % every) + every) % every;
+      const passed = origin === undefined ? 0 : (((instant - origin) % every) + every) % every;
       const due = instant - passed + every;
       return due > instantMax ? undefined : new Date(due);
     },
-    toString: () =>
-      written.length === 0
-        ? `interval(${text})`
-        : `interval(${text}, { ${written.join(", ")} })`,
+    toString: () => (written.length === 0 ? `interval(${text})` : `interval(${text}, { ${written.join(", ")} })`),
   };
-  return origin === undefined
-    ? { ...shape, elapsed: { every, immediate } }
-    : shape;
+  return origin === undefined ? { ...shape, elapsed: { every, immediate } } : shape;
 }

@@ -1,14 +1,11 @@
 /** What may stand between the brackets of a schedule as it is written in code. */
-export type Literal =
-  string | number | boolean | Date | Literal[] | { [name: string]: Literal };
+export type Literal = string | number | boolean | Date | Literal[] | { [name: string]: Literal };
 
 const tokens =
   /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(-?\d[\d_]*(?:\.\d+)?)|(new\s+Date\b|[A-Za-z_]\w*)|([()[\]{}:,]))/y;
 
 /** A call such as `daily({ hour: 12 })`, read without running anything; undefined when the text is none. */
-export function readCall(
-  text: string,
-): { name: string; args: Literal[] } | undefined {
+export function readCall(text: string): { name: string; args: Literal[] } | undefined {
   const reader = new Reader(text);
   try {
     const name = reader.take(/^[a-z]+$/);

@@ -1,11 +1,6 @@
 import type { Schedule } from "../schedule";
 import { timeOfDaySchedule } from "./calendar";
-import {
-  refuseField,
-  requireFields,
-  requireTimeOfDay,
-  type TimeOfDay,
-} from "./fields";
+import { refuseField, requireFields, requireTimeOfDay, type TimeOfDay } from "./fields";
 import { requirePattern } from "./pattern";
 
 /** A time of day on one day of the month. */
@@ -20,41 +15,17 @@ export interface MonthlyOptions extends TimeOfDay {
  * @throws OstinatoError ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */
 export function monthly(options: MonthlyOptions): Schedule {
-  const given = requireFields("monthly", options, [
-    "day",
-    "hour",
-    "minute",
-    "second",
-    "timeZone",
-  ]);
+  const given = requireFields("monthly", options, ["day", "hour", "minute", "second", "timeZone"]);
   const { day } = given;
-  if (
-    typeof day !== "number" ||
-    !Number.isInteger(day) ||
-    day === 0 ||
-    day < -31 ||
-    day > 31
-  ) {
-    refuseField(
-      "monthly.day",
-      "a whole number from 1 to 31, or from -1 (the last day) to -31",
-      day,
-    );
+  if (typeof day !== "number" || !Number.isInteger(day) || day === 0 || day < -31 || day > 31) {
+    refuseField("monthly.day", "a whole number from 1 to 31, or from -1 (the last day) to -31", day);
   }
-  const { hour, minute, second, zone, written } = requireTimeOfDay(
-    "monthly",
-    given,
-  );
+  const { hour, minute, second, zone, written } = requireTimeOfDay("monthly", given);
   const pattern = requirePattern("monthly", {
-    days: (length) =>
-      1 << (day > 0 ? Math.min(day, length) - 1 : Math.max(length + day, 0)),
+    days: (length) => 1 << (day > 0 ? Math.min(day, length) - 1 : Math.max(length + day, 0)),
     hours: [hour],
     minutes: [minute],
     seconds: [second],
   });
-  return timeOfDaySchedule(
-    pattern,
-    zone,
-    `monthly({ day: ${String(day)}, ${written.join(", ")} })`,
-  );
+  return timeOfDaySchedule(pattern, zone, `monthly({ day: ${String(day)}, ${written.join(", ")} })`);
 }

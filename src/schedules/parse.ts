@@ -30,25 +30,16 @@ const forms = [
  *
  * @throws OstinatoError ERR_INVALID_SCHEDULE listing the allowed forms; and what the schedule itself refuses.
  */
-export function parseSchedule(
-  text: string,
-  options: ParseScheduleOptions = {},
-): Schedule {
-  const given =
-    typeof text === "string" && text.length <= 2_000 ? text.trim() : "";
-  const zoned =
-    options.timeZone === undefined ? {} : { timeZone: options.timeZone };
+export function parseSchedule(text: string, options: ParseScheduleOptions = {}): Schedule {
+  const given = typeof text === "string" && text.length <= 2_000 ? text.trim() : "";
+  const zoned = options.timeZone === undefined ? {} : { timeZone: options.timeZone };
   const call = readCall(given);
-  if (call !== undefined)
-    return fromCall(call.name, call.args, zoned) ?? refuseText(text);
+  if (call !== undefined) return fromCall(call.name, call.args, zoned) ?? refuseText(text);
   const words = given.split(/\s+/);
   const kind = words[0]?.toLowerCase() ?? "";
-  if (kind === "daily" && words.length === 2)
-    return daily({ ...timeOfDay(words[1], text), ...zoned });
+  if (kind === "daily" && words.length === 2) return daily({ ...timeOfDay(words[1], text), ...zoned });
   if (kind === "weekly" && words.length === 3) {
-    const day = (words[1] as string)
-      .split(",")
-      .map((each) => (/^\d$/.test(each) ? Number(each) : each));
+    const day = (words[1] as string).split(",").map((each) => (/^\d$/.test(each) ? Number(each) : each));
     return weekly({
       day: day as WeeklyOptions["day"],
       ...timeOfDay(words[2], text),
@@ -60,42 +51,28 @@ export function parseSchedule(
     return monthly({ day, ...timeOfDay(words[2], text), ...zoned });
   }
   const duration = given.replace(/^(?:every|interval)\s+/i, "");
-  if (/^\d*\.?\d+\s*[a-z]+$/i.test(duration))
-    return interval(duration as Duration);
-  if (given.startsWith("@") || words.length === 5 || words.length === 6)
-    return cron(given, zoned);
+  if (/^\d*\.?\d+\s*[a-z]+$/i.test(duration)) return interval(duration as Duration);
+  if (given.startsWith("@") || (/^[\d*]/.test(given) && words.length >= 5)) return cron(given, zoned);
   return refuseText(text);
 }
 
 type Zoned = Pick<CronOptions, "timeZone">;
 
 /** Arguments go on unchecked: the schedules refuse what is wrong themselves. */
-function fromCall(
-  name: string,
-  args: readonly Literal[],
-  zoned: Zoned,
-): Schedule | undefined {
+function fromCall(name: string, args: readonly Literal[], zoned: Zoned): Schedule | undefined {
   const [first, second = {}] = args as unknown[];
   if (args.length === 0 || args.length > 2) return undefined;
-  if (name === "interval")
-    return interval(first as Duration, second as IntervalOptions);
-  if (name === "cron")
-    return cron(first as string, { ...zoned, ...(second as CronOptions) });
+  if (name === "interval") return interval(first as Duration, second as IntervalOptions);
+  if (name === "cron") return cron(first as string, { ...zoned, ...(second as CronOptions) });
   if (args.length !== 1) return undefined;
-  const fields =
-    typeof first === "object" && !Array.isArray(first)
-      ? { ...zoned, ...first }
-      : first;
+  const fields = typeof first === "object" && !Array.isArray(first) ? { ...zoned, ...first } : first;
   if (name === "daily") return daily(fields as TimeOfDay);
   if (name === "weekly") return weekly(fields as WeeklyOptions);
   if (name === "monthly") return monthly(fields as MonthlyOptions);
   return undefined;
 }
 
-function timeOfDay(
-  word: string | undefined,
-  text: string,
-): Required<Omit<TimeOfDay, "timeZone">> {
+function timeOfDay(word: string | undefined, text: string): Required<Omit<TimeOfDay, "timeZone">> {
   const match = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(word ?? "");
   if (match === null) return refuseText(text);
   const [, hour, minute, second = "0"] = match;
@@ -103,8 +80,5 @@ function timeOfDay(
 }
 
 function refuseText(text: unknown): never {
-  throw new OstinatoError(
-    "ERR_INVALID_SCHEDULE",
-    `schedule: expected ${forms}; got ${show(text)}`,
-  );
+  throw new OstinatoError("ERR_INVALID_SCHEDULE", `schedule: expected ${forms}; got ${show(text)}`);
 }

@@ -39,9 +39,7 @@ export interface PatternFields {
  * @throws OstinatoError ERR_INVALID_SCHEDULE
  */
 export function requirePattern(what: string, fields: PatternFields): Pattern {
-  const months = fields.months
-    ? fields.months.reduce((bits, month) => bits | (1 << (month - 1)), 0)
-    : 0xfff;
+  const months = fields.months ? fields.months.reduce((bits, month) => bits | (1 << (month - 1)), 0) : 0xfff;
   const days = new Int32Array(28);
   for (let length = 28; length <= 31; length += 1) {
     const existing = length === 31 ? 0x7fffffff : (1 << length) - 1;
@@ -52,12 +50,7 @@ export function requirePattern(what: string, fields: PatternFields): Pattern {
   // Every month, February with 29 days included, begins on every weekday in some year.
   const possible = monthLengths.some((length, month) => {
     if ((months & (1 << month)) === 0) return false;
-    const forms = [
-      ...days.subarray(
-        (length - 28) * 7,
-        (length - (month === 1 ? 26 : 27)) * 7,
-      ),
-    ];
+    const forms = [...days.subarray((length - 28) * 7, (length - (month === 1 ? 26 : 27)) * 7)];
     return forms.some((bits) => bits !== 0);
   });
   if (!possible) {
@@ -107,10 +100,7 @@ function nextTimeOfDay(pattern: Pattern, from: number): number {
   const firstSecond = pattern.nextSecond[0] as number;
   const firstMinute = pattern.nextMinute[0] as number;
   const wantedHour = pattern.nextHour[hour] as number;
-  if (wantedHour !== hour)
-    return wantedHour < 0
-      ? -1
-      : wantedHour * 3_600 + firstMinute * 60 + firstSecond;
+  if (wantedHour !== hour) return wantedHour < 0 ? -1 : wantedHour * 3_600 + firstMinute * 60 + firstSecond;
   const wantedMinute = pattern.nextMinute[minute] as number;
   if (wantedMinute === minute) {
     const second = pattern.nextSecond[from % 60] as number;
@@ -130,11 +120,7 @@ function nextDay(pattern: Pattern, from: number): number {
   for (let looked = 0; looked <= monthsOfCycle; looked += 1) {
     const following = firstDayOfMonth(month + 1);
     if ((pattern.months & (1 << (((month % 12) + 12) % 12))) !== 0) {
-      const bits =
-        (pattern.days[
-          (following - first - 28) * 7 + weekdayOfDay(first)
-        ] as number) &
-        (-1 << passed);
+      const bits = (pattern.days[(following - first - 28) * 7 + weekdayOfDay(first)] as number) & (-1 << passed);
       if (bits !== 0) return first + 31 - Math.clz32(bits & -bits);
     }
     month += 1;

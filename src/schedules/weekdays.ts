@@ -1,13 +1,5 @@
 /** English names of the days, Sunday first; a three-letter beginning is understood too. */
-export const weekdayNames = [
-  "sunday",
-  "monday",
-  "tuesday",
-  "wednesday",
-  "thursday",
-  "friday",
-  "saturday",
-] as const;
+export const weekdayNames = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"] as const;
 
 type LongName = (typeof weekdayNames)[number];
 type ShortName = "sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat";

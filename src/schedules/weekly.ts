@@ -1,11 +1,6 @@
 import type { Schedule } from "../schedule";
 import { timeOfDaySchedule } from "./calendar";
-import {
-  refuseField,
-  requireFields,
-  requireTimeOfDay,
-  type TimeOfDay,
-} from "./fields";
+import { refuseField, requireFields, requireTimeOfDay, type TimeOfDay } from "./fields";
 import { requirePattern } from "./pattern";
 import { datesOnWeekday, weekdayNames, type Weekday } from "./weekdays";
 
@@ -21,52 +16,27 @@ export interface WeeklyOptions extends TimeOfDay {
  * @throws OstinatoError ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */
 export function weekly(options: WeeklyOptions): Schedule {
-  const given = requireFields("weekly", options, [
-    "day",
-    "hour",
-    "minute",
-    "second",
-    "timeZone",
-  ]);
-  const listed: readonly unknown[] = Array.isArray(given.day)
-    ? given.day
-    : [given.day];
-  if (listed.length === 0)
-    refuseField("weekly.day", "at least one day", given.day);
+  const given = requireFields("weekly", options, ["day", "hour", "minute", "second", "timeZone"]);
+  const listed: readonly unknown[] = Array.isArray(given.day) ? given.day : [given.day];
+  if (listed.length === 0) refuseField("weekly.day", "at least one day", given.day);
   const days = [...new Set(listed.map(requireWeekday))];
-  const { hour, minute, second, zone, written } = requireTimeOfDay(
-    "weekly",
-    given,
-  );
+  const { hour, minute, second, zone, written } = requireTimeOfDay("weekly", given);
   const pattern = requirePattern("weekly", {
-    days: (_length, first) =>
-      days.reduce((bits, day) => bits | datesOnWeekday(day, first), 0),
+    days: (_length, first) => days.reduce((bits, day) => bits | datesOnWeekday(day, first), 0),
     hours: [hour],
     minutes: [minute],
     seconds: [second],
   });
   const names = days.map((day) => JSON.stringify(weekdayNames[day]));
   const day = names.length === 1 ? String(names[0]) : `[${names.join(", ")}]`;
-  return timeOfDaySchedule(
-    pattern,
-    zone,
-    `weekly({ day: ${day}, ${written.join(", ")} })`,
-  );
+  return timeOfDaySchedule(pattern, zone, `weekly({ day: ${day}, ${written.join(", ")} })`);
 }
 
 function requireWeekday(value: unknown): number {
-  if (
-    typeof value === "number" &&
-    Number.isInteger(value) &&
-    value >= 0 &&
-    value <= 7
-  )
-    return value % 7;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 7) return value % 7;
   if (typeof value === "string") {
     const name = value.toLowerCase();
-    const found = weekdayNames.findIndex(
-      (each) => each === name || each.slice(0, 3) === name,
-    );
+    const found = weekdayNames.findIndex((each) => each === name || each.slice(0, 3) === name);
     if (found >= 0) return found;
   }
   return refuseField(

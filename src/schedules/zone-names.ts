@@ -12,10 +12,7 @@ export function requireZone(option: string, value: unknown): Zone {
   const zone = typeof name === "string" ? findZone(name) : undefined;
   if (zone !== undefined) return zone;
   const near = typeof name === "string" ? nearestZones(name) : [];
-  const hint =
-    near.length > 0
-      ? `; did you mean ${near.map((each) => `"${each}"`).join(" or ")}?`
-      : "";
+  const hint = near.length > 0 ? `; did you mean ${near.map((each) => `"${each}"`).join(" or ")}?` : "";
   throw new OstinatoError(
     "ERR_INVALID_TIME_ZONE",
     `${option}: expected an IANA time zone such as "Europe/Paris" or "UTC"; got ${show(name)}${hint}`,
@@ -28,16 +25,11 @@ function nearestZones(name: string): string[] {
   const scored = ["UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => {
     const whole = plain(zone);
     const city = whole.slice(whole.lastIndexOf("/") + 1);
-    const alone = wanted.includes("/")
-      ? wanted.slice(wanted.lastIndexOf("/") + 1)
-      : wanted;
+    const alone = wanted.includes("/") ? wanted.slice(wanted.lastIndexOf("/") + 1) : wanted;
     // A right city in a wrong region comes after any near whole name.
     return {
       zone,
-      distance: Math.min(
-        editDistance(wanted, whole),
-        editDistance(alone, city) + 0.5,
-      ),
+      distance: Math.min(editDistance(wanted, whole), editDistance(alone, city) + 0.5),
     };
   });
   const limit = Math.max(2, Math.floor(wanted.length / 3));
@@ -58,16 +50,8 @@ function editDistance(from: string, to: string): number {
   for (let row = 1; row <= from.length; row += 1) {
     const current = [row];
     for (let column = 1; column <= to.length; column += 1) {
-      const replaced =
-        (above[column - 1] as number) +
-        (from[row - 1] === to[column - 1] ? 0 : 1);
-      current.push(
-        Math.min(
-          replaced,
-          (above[column] as number) + 1,
-          (current[column - 1] as number) + 1,
-        ),
-      );
+      const replaced = (above[column - 1] as number) + (from[row - 1] === to[column - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (above[column] as number) + 1, (current[column - 1] as number) + 1));
     }
     above = current;
   }

@@ -43,8 +43,7 @@ export class Zone {
       spans = this.#findSpans(year);
       this.#years.set(year, spans);
     }
-    const found =
-      spans.find((span) => instant < span.to) ?? (spans.at(-1) as Span);
+    const found = spans.find((span) => instant < span.to) ?? (spans.at(-1) as Span);
     this.#last = found;
     return found;
   }
@@ -73,9 +72,7 @@ export class Zone {
       left = right;
     }
     spans.push({ from, to: end, offset, wallBefore });
-    return spans
-      .filter((span) => span.to > start)
-      .map((span) => ({ ...span, from: Math.max(span.from, start) }));
+    return spans.filter((span) => span.to > start).map((span) => ({ ...span, from: Math.max(span.from, start) }));
   }
 
   /** The first instant in (`left`, `right`] whose offset is not `offset`. */
@@ -89,9 +86,7 @@ export class Zone {
   }
 
   #offsetAt(instant: number): number {
-    const zoned = Temporal.Instant.fromEpochMilliseconds(
-      instant,
-    ).toZonedDateTimeISO(this.id);
+    const zoned = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.id);
     return Math.round(zoned.offsetNanoseconds / 1e6);
   }
 }

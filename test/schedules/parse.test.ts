@@ -13,17 +13,13 @@ const typed: [text: string, meaning: string][] = [
   ["daily 12:00", "daily({ hour: 12 })"],
   ["daily 00:00:07", "daily({ hour: 0, second: 7 })"],
   ["weekly mon 09:30", 'weekly({ day: "monday", hour: 9, minute: 30 })'],
-  [
-    "weekly sun,3 9:05",
-    'weekly({ day: ["sunday", "wednesday"], hour: 9, minute: 5 })',
-  ],
+  ["weekly sun,3 9:05", 'weekly({ day: ["sunday", "wednesday"], hour: 9, minute: 5 })'],
   ["monthly 31 12:00", "monthly({ day: 31, hour: 12 })"],
   ["Monthly last 12:00:30", "monthly({ day: -1, hour: 12, second: 30 })"],
   ["daily({ hour: 12, 'minute': 1_0, })", "daily({ hour: 12, minute: 10 })"],
 ];
 for (const [text, meaning] of typed) {
-  test(`"${text}" is read as ${meaning}`, () =>
-    assert.is(String(parseSchedule(text)), meaning));
+  test(`"${text}" is read as ${meaning}`, () => assert.is(String(parseSchedule(text)), meaning));
 }
 
 const written = [
@@ -44,14 +40,8 @@ for (const text of written) {
 }
 
 test("the zone given beside the text holds where the text names none", () => {
-  assert.is(
-    String(parseSchedule("daily 12:00", { timeZone: "UTC" })),
-    'daily({ hour: 12, timeZone: "UTC" })',
-  );
-  assert.is(
-    String(parseSchedule("@daily", { timeZone: "UTC" })),
-    'cron("@daily", { timeZone: "UTC" })',
-  );
+  assert.is(String(parseSchedule("daily 12:00", { timeZone: "UTC" })), 'daily({ hour: 12, timeZone: "UTC" })');
+  assert.is(String(parseSchedule("@daily", { timeZone: "UTC" })), 'cron("@daily", { timeZone: "UTC" })');
   const named = 'daily({ hour: 12, timeZone: "Asia/Tokyo" })';
   assert.is(String(parseSchedule(named, { timeZone: "UTC" })), named);
 });
@@ -85,25 +75,13 @@ for (const text of refused) {
 }
 
 test("a form that is understood leaves its refusals to the schedule, which names the field", () => {
-  assert.throws(
-    () => parseSchedule("daily 24:00"),
-    /^daily\.hour: expected a whole number from 0 to 23; got 24$/,
-  );
-  assert.throws(
-    () => parseSchedule("weekly mondy 09:00"),
-    /^weekly\.day: .*"mondy"/,
-  );
+  assert.throws(() => parseSchedule("daily 24:00"), /^daily\.hour: expected a whole number from 0 to 23; got 24$/);
+  assert.throws(() => parseSchedule("weekly mondy 09:00"), /^weekly\.day: .*"mondy"/);
   assert.throws(() => parseSchedule("monthly x 09:00"), /^monthly\.day: /);
-  assert.throws(
-    () => parseSchedule("61 * * * *"),
-    /minute: expected numbers from 0 to 59/,
-  );
+  assert.throws(() => parseSchedule("61 * * * *"), /minute: expected numbers from 0 to 59/);
   assert.throws(() => parseSchedule("daily({ hour: 1, colour: 2 })"), /colour/);
   assert.throws(() => parseSchedule("daily(12)"), /^daily: expected an object/);
-  assert.throws(
-    () => parseSchedule("1 fortnight"),
-    /ERR_INVALID_DURATION|interval: expected/,
-  );
+  assert.throws(() => parseSchedule("1 fortnight"), /ERR_INVALID_DURATION|interval: expected/);
 });
 
 test.run();
