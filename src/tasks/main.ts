@@ -26,7 +26,7 @@ export interface MainOptions {
 }
 
 const optionNames = ["signal", "shutdownTimeout", "signals", "logger", "clock", "exit"];
-const keepAliveMs = 86_400_000;
+const keepAliveMs = Number.MAX_SAFE_INTEGER;
 
 /**
  * Runs tasks together until all have ended, one fails, a signal arrives or `signal` is aborted; then asks the others to

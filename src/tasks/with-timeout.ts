@@ -36,7 +36,8 @@ export function withTimeout(duration: Duration, task: Task, options: WithTimeout
     const wait = givenUp.size > 0;
     const run = (async () => {
       if (wait) await settledOrAborted(left, signal);
-      return signal.aborted ? undefined : task(childContext(context, { signal }));
+      signal.throwIfAborted();
+      return task(childContext(context, { signal }));
     })();
 
     try {
