@@ -1,0 +1,135 @@
+import type { Clock } from "../clock";
+import type { Change, Entry, RevisionMap, Watch } from "../store";
+
+/** An entry, and when this process first saw it at this revision, on its own monotonic clock. */
+export interface Seen {
+  readonly entry: Entry;
+  readonly seenAt: number;
+}
+
+interface Known {
+  /** Undefined once the key is known to be deleted, until the watch has said so too. */
+  readonly entry: Entry | undefined;
+  readonly revision: number;
+  readonly seenAt: number;
+  readonly generation: number;
+}
+
+/**
+ * What one process knows of all keys under a prefix, kept by one watch. It is what leases are observed through: every
+ * entry comes with the moment its revision was first seen here, and a moment does not move when the same revision is
+ * delivered again, because that only proves that nobody has written since.
+ *
+ * A view may lag behind the store; decisions taken from it are conditional writes, which a lag makes fail and nothing
+ * worse. A delivery that is older than what is known never overwrites it, unless the watch has been in doubt in
+ * between: a store that lost its last writes may count revisions anew.
+ */
+export class View {
+  /** Resolves when everything that was stored has been delivered once (or the view was closed). */
+  readonly ready: Promise<void>;
+  readonly #known = new Map<string, Known>();
+  readonly #byKey = new Map<string, Set<() => void>>();
+  readonly #all = new Set<(key: string) => void>();
+  readonly #clock: Clock;
+  readonly #watch: Watch;
+  #becomeReady: () => void = () => undefined;
+  #generation = 0;
+  #stale = true;
+
+  constructor(map: RevisionMap, prefix: string, clock: Clock) {
+    this.#clock = clock;
+    this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
+    this.#watch = map.watch(prefix, {
+      change: (change) => {
+        this.#note(change, true);
+      },
+      current: () => {
+        this.#caughtUp();
+      },
+      doubt: () => {
+        this.#generation += 1;
+        this.#stale = true;
+      },
+    });
+  }
+
+  /** True until everything has been delivered, at first and after each doubt of the watch. */
+  get stale(): boolean {
+    return this.#stale;
+  }
+
+  get(key: string): Seen | undefined {
+    const known = this.#known.get(key);
+    return known?.entry === undefined ? undefined : (known as Seen);
+  }
+
+  /** Every entry, in no promised order. */
+  *entries(): Generator<Seen> {
+    for (const known of this.#known.values()) if (known.entry !== undefined) yield known as Seen;
+  }
+
+  /** Calls `listener` after every change of this key; it must not throw. Returns the function that ends it. */
+  on(key: string, listener: () => void): () => void {
+    const listeners = this.#byKey.get(key) ?? new Set();
+    this.#byKey.set(key, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#byKey.get(key) === listeners) this.#byKey.delete(key);
+    };
+  }
+
+  /** Calls `listener` with the key after every change; it must not throw. Returns the function that ends it. */
+  onAny(listener: (key: string) => void): () => void {
+    this.#all.add(listener);
+    return () => this.#all.delete(listener);
+  }
+
+  /**
+   * Takes over what its user has just written or read, so that it need not wait for the watch. A key that was read and
+   * found absent is noted with `value: undefined, revision: 0`. Listeners are called before this returns.
+   */
+  noteOwnWrite(change: Change): void {
+    if (change.value === undefined && change.revision === 0) this.#forget(change.key);
+    else this.#note(change, false);
+  }
+
+  /** No listener is called any more once this has resolved; what is known can still be read. */
+  async close(): Promise<void> {
+    this.#becomeReady();
+    await this.#watch.close();
+    this.#byKey.clear();
+    this.#all.clear();
+  }
+
+  #note({ key, value, revision }: Change, watched: boolean): void {
+    const known = this.#known.get(key);
+    const generation = this.#generation;
+    if (known !== undefined && known.generation === generation && revision < known.revision) return;
+    const same = known !== undefined && known.revision === revision && known.entry?.value === value;
+    const entry = value === undefined ? undefined : { key, value, revision };
+    const seenAt = same ? known.seenAt : this.#clock.monotonic();
+    // Older deliveries may still follow a deletion that was noted by its writer, but none follows a delivered one.
+    if (entry === undefined && (watched || known === undefined)) this.#known.delete(key);
+    else this.#known.set(key, { entry, revision, seenAt, generation });
+    if (!same && (entry !== undefined || known?.entry !== undefined)) this.#tell(key);
+  }
+
+  #forget(key: string): void {
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    this.#known.delete(key);
+    if (known.entry !== undefined) this.#tell(key);
+  }
+
+  #caughtUp(): void {
+    this.#stale = false;
+    for (const [key, known] of this.#known) if (known.generation !== this.#generation) this.#forget(key);
+    this.#becomeReady();
+  }
+
+  #tell(key: string): void {
+    for (const listener of [...(this.#byKey.get(key) ?? [])]) listener();
+    for (const listener of [...this.#all]) listener(key);
+  }
+}
