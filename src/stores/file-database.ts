@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Database, RootDatabase } from "lmdb";
 import { OstinatoError } from "../errors";
 import { checkDataFile } from "./file-check";
-import { pathError } from "./file-errors";
+import { commitError, pathError } from "./file-errors";
 import { readCounters, writeCounters, type Counters } from "./file-records";
 
 const format = "1";
@@ -48,6 +48,8 @@ export class FileDatabase {
       maxDbs: 8,
       encoding: "string",
       keyEncoding: "binary",
+      // Batches are ours; lmdb's own leave a rejected promise behind that nobody can handle.
+      eventTurnBatching: false,
     });
     const table = (name: string) =>
       this.root.openDB<string, Buffer>({ name, encoding: "string", keyEncoding: "binary" });
@@ -133,7 +135,7 @@ export class FileDatabase {
         for (const listener of this.afterCommit) listener();
       } catch (thrown) {
         if (batch.length === 0) [batch, this.waiting] = [this.waiting, []];
-        const error = pathError(this.path, thrown);
+        const error = await commitError(this.path, thrown);
         for (const pending of batch) pending.fail(error);
       }
     }

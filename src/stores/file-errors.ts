@@ -1,14 +1,21 @@
+import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { OstinatoError, toError } from "../errors";
 
 const lmdbInvalid = new Set([-30794, -30793, -30796, -30797]); // version, invalid, corrupted, page not found
 const lmdbFull = new Set([-30792, -30785]); // map full, page full
+const shortWrite = 5; // EIO
+const probeBytes = 1 << 20;
 
 /** Says what went wrong at the path and what to do about it. `undefined` for what the path is not to blame for. */
 export function pathError(path: string, thrown: unknown): OstinatoError {
   if (thrown instanceof OstinatoError) return thrown;
   const cause = toError(thrown);
-  const { code, commitError } = cause as Error & { code?: unknown; commitError?: unknown };
-  if (commitError) return pathError(path, commitError);
+  const { code } = cause as Error & { code?: unknown };
+  if (code === shortWrite) {
+    const refusal = tryToWrite(path);
+    if (refusal) return pathError(path, refusal);
+  }
   const text = cause.message;
   const is = (...names: string[]) => names.some((name) => code === name || text.includes(name));
   if (
@@ -52,6 +59,32 @@ export function pathError(path: string, thrown: unknown): OstinatoError {
     return error("ERR_STORE_PATH", `${path}: the path cannot be used (${text}); choose another`, cause);
   }
   return error("ERR_STORE_UNAVAILABLE", `${path}: ${text}; nothing was changed`, cause);
+}
+
+/** lmdb rejects a commit with an error whose reason is a promise of its own. */
+export async function commitError(path: string, thrown: unknown): Promise<OstinatoError> {
+  const reason = (thrown as { commitError?: Promise<never> }).commitError;
+  return pathError(path, reason ? await reason.catch((error: unknown) => error) : thrown);
+}
+
+/**
+ * lmdb calls a write that ended short an input/output error and does not say why. Writing as far into a file as it had
+ * wanted to tells whether a full disk, a quota or a limit on the size of files was in the way.
+ */
+function tryToWrite(path: string): unknown {
+  const probe = join(path, `probe-${String(process.pid)}`);
+  try {
+    const descriptor = openSync(probe, "w");
+    try {
+      writeSync(descriptor, Buffer.alloc(probeBytes), 0, probeBytes, statSync(join(path, "data.mdb")).size);
+    } finally {
+      closeSync(descriptor);
+      rmSync(probe, { force: true });
+    }
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 export function corruptError(path: string, what: string, cause?: Error): OstinatoError {
