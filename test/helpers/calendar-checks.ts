@@ -63,7 +63,8 @@ function* dailyChecks(zone: string, change: Change, around: Stretch): Generator<
     const expression = `${String(time % 60)} ${String(Math.floor(time / 60))} * * *`;
     const runs = runsOf(rule, around);
     const begin = change.at - daysAround * 24 * hour;
-    const end = change.at + daysAround * 24 * hour;
+    // Past the next day's run of a time that was repeated.
+    const end = change.at + (daysAround + 0.5) * 24 * hour;
     const inside = runs.filter((run) => run > begin && run <= end);
     const afters = new Set([
       begin,
