@@ -1,0 +1,88 @@
+import type { Schedule } from "../schedule";
+import { planTicks, type Misfire } from "./misfire";
+import type { TaskRecord } from "./task-record";
+
+/** How a task wants missed ticks dealt with; all in milliseconds. */
+export interface DueRule {
+  schedule: Schedule;
+  /** A tick that is late by no more than this is on time. */
+  grace: number;
+  misfire: Misfire;
+  misfireLimit: number;
+  misfireMaxAge: number;
+  /** Retries after the first attempt. */
+  retryLimit: number;
+}
+
+/** What to do about a task now. `run` names the tick to claim and which attempt at it this would be. */
+export type Due =
+  | { kind: "run"; tick: number; attempt: number; catchUp?: { index: number; of: number } }
+  | { kind: "wait"; until: number }
+  | { kind: "retryLater"; at: number }
+  | { kind: "exhausted" };
+
+/**
+ * May the task run, when does it next? The lease is asked apart from this: here nobody else holds the record, or its
+ * holder is presumed dead.
+ *
+ * @param sinceTick elapsed milliseconds since this node first saw the record's tick. It lets an interval go on by
+ *   elapsed time when the wall has been set back, where the next nominal tick would lie far ahead.
+ * @param delay milliseconds by which starts lag behind their ticks, from `spread` and `jitter`.
+ */
+export function due(record: TaskRecord, rule: DueRule, now: number, sinceTick: number, delay = 0): Due {
+  const { tick, attempt } = record;
+  if (tick !== null) {
+    const again = { tick, attempt: attempt + 1, ...(record.catchUp ? { catchUp: record.catchUp } : {}) };
+    // An attempt that was cut short did not count (N24); one whose process died did (N19).
+    if (record.state === "open") return { kind: "run", ...again, attempt };
+    if (record.state === "running" && attempt <= rule.retryLimit) return { kind: "run", ...again };
+    if (record.state === "retry" && record.retryAt !== undefined) {
+      return record.retryAt <= now ? { kind: "run", ...again } : { kind: "retryLater", at: record.retryAt };
+    }
+  }
+  const next = nextTick(record, rule, now - delay, sinceTick - delay);
+  return next.kind === "wait" ? { kind: "wait", until: next.until + delay } : next;
+}
+
+function nextTick(record: TaskRecord, rule: DueRule, now: number, sinceTick: number): Due {
+  const { schedule } = rule;
+  const elapsed = schedule.elapsed;
+  if (record.tick === null && elapsed?.immediate === true) {
+    return record.since <= now
+      ? { kind: "run", tick: record.since, attempt: 1 }
+      : { kind: "wait", until: record.since };
+  }
+  const last = record.tick ?? record.since;
+  const plan = planTicks({
+    schedule,
+    last,
+    now,
+    grace: rule.grace,
+    misfire: rule.misfire,
+    limit: rule.misfireLimit,
+    maxAge: rule.misfireMaxAge,
+  });
+  const first = plan.run[0];
+  if (first !== undefined) {
+    return { kind: "run", tick: first.at, attempt: 1, ...catchUpOf(record, first.catchUp) };
+  }
+  if (elapsed !== undefined && record.tick !== null && sinceTick >= elapsed.every && plan.handled === last) {
+    return { kind: "run", tick: last + elapsed.every, attempt: 1 };
+  }
+  if (plan.next === undefined) return { kind: "exhausted" };
+  if (elapsed === undefined) return { kind: "wait", until: plan.next };
+  return { kind: "wait", until: Math.min(plan.next, now + Math.max(0, elapsed.every - sinceTick)) };
+}
+
+/** The rest of a row of missed ticks goes on counting where the one before it stood. */
+function catchUpOf(
+  record: TaskRecord,
+  planned: { index: number; of: number } | undefined,
+): { catchUp?: { index: number; of: number } } {
+  if (planned === undefined) return {};
+  const before = record.catchUp;
+  if (before !== undefined && before.index < before.of && before.of - before.index === planned.of) {
+    return { catchUp: { index: before.index + 1, of: before.of } };
+  }
+  return { catchUp: planned };
+}

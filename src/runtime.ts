@@ -1,0 +1,336 @@
+import type { Logger } from "pino";
+import pino from "pino";
+import type { Observable } from "rxjs";
+import { createActor, type Actor, type AnyActorLogic, type InspectionEvent, type Observer } from "xstate";
+import { Alarms } from "./alarms";
+import type { Clock } from "./clock";
+import { systemClock } from "./clocks/system";
+import { parseDuration, type Duration } from "./duration";
+import { OstinatoError, toError } from "./errors";
+import { defaultNodeId, randomId, systemRandom } from "./identity";
+import { parseRetry } from "./rules/backoff";
+import type { Store } from "./store";
+import { memoryStore } from "./stores/memory";
+import type { Child } from "./supervision/child";
+import { supervisorHandle, taskHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
+import type { Host } from "./supervision/host";
+import { Records } from "./supervision/records";
+import { Report, type RuntimeEvent } from "./supervision/report";
+import { parseSpec, type SpawnSpec } from "./supervision/spec";
+import { rootLogic, SupervisorChild } from "./supervision/supervisor-child";
+import { TaskChild } from "./supervision/task-child";
+import { makeBranch, parseBranch, type SuperviseSpec } from "./supervision/tree";
+import { reportUnhandled } from "./supervision/unhandled";
+import type { Task } from "./task";
+import { refuseUnknown, requireBoolean, requireFunction, requireString } from "./validate";
+
+/** What a runtime may be given; everything has a default. */
+export interface RuntimeOptions {
+  /** Where what is shared lives. Default: `memoryStore()`, which nothing else sees. */
+  store?: Store;
+  /** Default `pino()`. */
+  logger?: Logger;
+  /** Default `systemClock`. */
+  clock?: Clock;
+  /** XState's own inspection observer. One that throws is reported and hurts nothing. */
+  inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
+  /** Names this incarnation of the process. Default: host, pid and a random part. */
+  nodeId?: string;
+  /** How long `stop()` lets runs in progress go on before it aborts them. Default `"10s"`. */
+  shutdownTimeout?: Duration;
+  /** How long a node that has fallen silent keeps its exclusive tasks from the others. Default `"15s"`. */
+  lease?: Duration;
+  /** What the monitor lines call themselves. Default `"neat-periodic-task"`. */
+  label?: string;
+  /** Report rejections that nobody handled, and go on, instead of letting Node end the process. Default true. */
+  surviveUnhandledRejections?: boolean;
+}
+
+/** Runs tasks under supervision, from `start()` to `stop()`. */
+export interface Runtime extends AsyncDisposable {
+  readonly nodeId: string;
+  /** The root supervisor: a real XState actor; `actor.system.get(name)` finds a task's. */
+  readonly actor: Actor<AnyActorLogic>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Everything that happens, from the moment of subscription. */
+  readonly events: Observable<RuntimeEvent>;
+  /** Adds a task; it starts with the runtime, or at once if that runs. */
+  spawn(spec: SpawnSpec): TaskHandle;
+  /** Adds a branch of the supervision tree. */
+  supervise(spec: SuperviseSpec): SupervisorHandle;
+  /** The handle of a task that is in the tree. */
+  get(name: string): TaskHandle | undefined;
+  start(): Promise<void>;
+  /** Drains: nothing new begins, runs may end until `shutdownTimeout`, then they are aborted. The same promise each time. */
+  stop(): Promise<void>;
+  /** Resolves when the runtime has been stopped; rejects when its tree has failed. */
+  readonly finished: Promise<void>;
+  /** The runtime as a task: starts, runs until its signal is aborted, stops; fails when the tree fails. */
+  task(): Task;
+  /** The tree, one line each. */
+  toString(): string;
+}
+
+const optionNames = [
+  "store", "logger", "clock", "inspect", "nodeId", "shutdownTimeout", "lease", "label", "surviveUnhandledRejections",
+]; // prettier-ignore
+
+/**
+ * Makes a runtime; nothing runs before `start()`.
+ *
+ * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
+ */
+export function createRuntime(options: RuntimeOptions = {}): Runtime {
+  return new LocalRuntime(options);
+}
+
+class LocalRuntime implements Runtime {
+  readonly nodeId: string;
+  readonly actor: Actor<AnyActorLogic>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly finished: Promise<void>;
+  readonly #report: Report;
+  readonly #alarms: Alarms;
+  readonly #shared: Records;
+  readonly #local: Records;
+  readonly #host: Host;
+  readonly #root: SupervisorChild;
+  readonly #shutdownTimeout: number;
+  readonly #lease: number;
+  readonly #survive: boolean;
+  #state: "new" | "starting" | "running" | "stopping" = "new";
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+  #endUnhandled: () => void = () => undefined;
+  #finish: { resolve: () => void; reject: (error: Error) => void };
+  readonly #stuck: string[] = [];
+
+  constructor(options: RuntimeOptions) {
+    refuseUnknown("createRuntime", options, optionNames);
+    this.clock = options.clock ?? systemClock;
+    this.store = options.store ?? memoryStore();
+    this.logger = options.logger ?? pino();
+    requireFunction("store.map", this.store.map);
+    requireFunction("clock.monotonic", this.clock.monotonic);
+    this.nodeId = options.nodeId === undefined ? defaultNodeId() : requireString("nodeId", options.nodeId);
+    this.#shutdownTimeout = parseDuration("shutdownTimeout", options.shutdownTimeout ?? "10s", { min: 0 });
+    this.#lease = parseDuration("lease", options.lease ?? "15s", { min: 100 });
+    this.#survive = requireBoolean("surviveUnhandledRejections", options.surviveUnhandledRejections ?? true);
+    this.#report = new Report(this.logger, requireString("label", options.label ?? "neat-periodic-task"));
+    this.#alarms = new Alarms(this.clock, {
+      onError: (error) =>
+        this.#report.tell({ type: "warning", task: "", message: "an alarm failed", err: toError(error) }),
+    });
+    this.#shared = new Records(this.store, this.clock, systemRandom, this.#report);
+    this.#local = new Records(memoryStore(), this.clock, systemRandom, this.#report);
+    let finish: { resolve: () => void; reject: (error: Error) => void } | undefined;
+    this.finished = new Promise((resolve, reject) => (finish = { resolve, reject }));
+    this.finished.catch(() => undefined);
+    this.#finish = finish!;
+    this.#host = this.#makeHost();
+    const { root, actor } = this.#makeRoot(options.inspect);
+    this.#root = root;
+    this.actor = actor;
+  }
+
+  get events(): Observable<RuntimeEvent> {
+    return this.#report.events;
+  }
+
+  spawn(spec: SpawnSpec): TaskHandle {
+    this.#refuseWhenStopped();
+    const parsed = parseSpec(spec, this.#defaults());
+    this.#refuseTaken([parsed.name]);
+    const child = new TaskChild(parsed, this.#host, this.#root.actor, this.#root.childExited);
+    this.#add(child);
+    return this.#handle(child);
+  }
+
+  supervise(spec: SuperviseSpec): SupervisorHandle {
+    this.#refuseWhenStopped();
+    const { plan, names } = parseBranch(spec, this.#defaults());
+    this.#refuseTaken(names);
+    const child = makeBranch(plan, this.#host, this.#root.actor, this.#root.childExited);
+    this.#add(child);
+    return supervisorHandle(child, (gone) => this.#root.children.stopOne(gone));
+  }
+
+  get(name: string): TaskHandle | undefined {
+    const child = this.#root.children.find(name);
+    return child instanceof TaskChild ? this.#handle(child) : undefined;
+  }
+
+  start(): Promise<void> {
+    if (this.#state !== "new") {
+      const code = this.#state === "stopping" ? "ERR_STOPPED" : "ERR_ALREADY_STARTED";
+      const why = this.#state === "stopping" ? "it has been stopped: make a new one" : "it was started before";
+      return Promise.reject(new OstinatoError(code, `the runtime cannot be started: ${why}`));
+    }
+    this.#state = "starting";
+    this.#started = this.#begin();
+    return this.#started;
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.#local.open();
+      await this.#shared.open();
+    } catch (error) {
+      await this.#local.close();
+      this.#state = "new";
+      throw error;
+    }
+    if (this.#stopped !== undefined) return;
+    this.#state = "running";
+    if (this.#survive) this.#endUnhandled = reportUnhandled(this.#report);
+    this.#root.start();
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    const begun = this.#state === "starting" ? this.#started?.catch(() => undefined) : undefined;
+    const running = this.#state === "running";
+    this.#state = "stopping";
+    await begun;
+    if (running || this.#root.state === "running" || this.#root.state === "draining") {
+      const deadline = this.clock.setTimeout(() => this.#root.hurry(), this.#shutdownTimeout);
+      await this.#root.stop();
+      this.clock.clearTimeout(deadline);
+    }
+    await this.#close();
+    if (this.#root.error === undefined) this.#finish.resolve();
+  }
+
+  /** After the last child: nothing of this runtime is left that could keep the process alive. */
+  async #close(): Promise<void> {
+    this.#endUnhandled();
+    this.#alarms.close();
+    await this.#local.close();
+    await this.#shared.close().catch((error: unknown) => {
+      this.#report.tell({ type: "warning", task: "", message: "the store could not be closed", err: toError(error) });
+    });
+    this.actor.stop();
+  }
+
+  task(): Task {
+    return async ({ signal }) => {
+      await this.start();
+      const stop = (): void => void this.stop();
+      if (signal.aborted) stop();
+      else signal.addEventListener("abort", stop, { once: true });
+      try {
+        await this.finished;
+        await this.stop();
+        if (this.#stuck.length > 0) {
+          const names = this.#stuck.map((name) => `"${name}"`).join(", ");
+          throw new OstinatoError("ERR_SHUTDOWN_DEADLINE", `did not end by the shutdown deadline: ${names}`);
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    };
+  }
+
+  toString(): string {
+    return this.#root.lines().join("\n");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #makeHost(): Host {
+    const records = (exclusive: boolean): Records => (exclusive ? this.#shared : this.#local);
+    return {
+      nodeId: this.nodeId,
+      clock: this.clock,
+      alarms: this.#alarms,
+      random: systemRandom,
+      report: this.#report,
+      logger: this.logger,
+      newRunId: () => randomId(),
+      gaveUp: (name) => this.#stuck.push(name),
+      placeOf: (exclusive) => records(exclusive).place,
+      onRecordChange: (exclusive, key, listener) => records(exclusive).on(key, listener),
+    };
+  }
+
+  #makeRoot(inspect: RuntimeOptions["inspect"]): { root: SupervisorChild; actor: Actor<AnyActorLogic> } {
+    const identity = { name: "root", strategy: "one_for_one" } as const;
+    const actor = createActor(rootLogic as AnyActorLogic, {
+      id: "root",
+      systemId: "root",
+      input: identity,
+      clock: this.clock,
+      ...(inspect === undefined ? {} : { inspect: (event: InspectionEvent) => this.#observe(inspect, event) }),
+    });
+    const root = new SupervisorChild(
+      {
+        ...identity,
+        intensity: { restarts: 3, within: 5_000 },
+        autoShutdown: "never",
+        restart: "temporary",
+        significant: false,
+        retry: parseRetry("retry"),
+        makeChildren: () => [],
+      },
+      this.#host,
+      { root: actor },
+      (_child, how, error) => {
+        if (how === "failure") this.#fail(toError(error));
+      },
+    );
+    actor.start();
+    return { root, actor };
+  }
+
+  /** An observer that throws would wedge the actor that it observes. */
+  #observe(inspect: NonNullable<RuntimeOptions["inspect"]>, event: InspectionEvent): void {
+    try {
+      if (typeof inspect === "function") inspect(event);
+      else inspect.next?.(event);
+    } catch (error) {
+      this.#report.tell({ type: "warning", task: "", message: "the inspect observer threw", err: toError(error) });
+    }
+  }
+
+  /** The root gave up: everything has been stopped by then. */
+  #fail(error: Error): void {
+    this.#state = "stopping";
+    this.#stopped ??= this.#close();
+    void this.#stopped.then(() => this.#finish.reject(error));
+  }
+
+  #defaults(): { now: number; lease: number; shutdownTimeout: number } {
+    return { now: this.clock.now(), lease: this.#lease, shutdownTimeout: this.#shutdownTimeout };
+  }
+
+  #add(child: Child): void {
+    this.#root.children.add(child);
+    if (this.#state === "running") this.#root.children.start(child.name);
+  }
+
+  #handle(child: TaskChild): TaskHandle {
+    return taskHandle(child, (gone) => this.#root.children.stopOne(gone));
+  }
+
+  #refuseTaken(names: readonly string[]): void {
+    const taken = names.find((name) => this.actor.system.get(name) !== undefined);
+    if (taken !== undefined) {
+      throw new OstinatoError("ERR_DUPLICATE_NAME", `"${taken}" is taken: names are unique in a runtime`);
+    }
+  }
+
+  #refuseWhenStopped(): void {
+    if (this.#state === "stopping") {
+      throw new OstinatoError("ERR_STOPPED", "the runtime has been stopped: nothing can be added to it");
+    }
+  }
+}

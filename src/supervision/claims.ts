@@ -1,0 +1,227 @@
+import type { Recorded, Verdict } from "../../machines/events";
+import type { Clock } from "../clock";
+import type { View } from "../cluster/view";
+import type { LeaseLostError } from "../errors";
+import type { Random } from "../identity";
+import type { Retry } from "../rules/backoff";
+import { due, type Due, type DueRule } from "../rules/due";
+import { fencingToken, mayTake } from "../rules/lease";
+import { afterRun, type RunResult } from "../rules/record-end";
+import { freshRecord, readRecord, type TaskRecord } from "../rules/task-record";
+import type { Entry, RevisionMap, Written } from "../store";
+import { Tenure } from "./tenure";
+
+/** Where the records of the tasks of one reach (this process, or the cluster) live. */
+export interface RecordPlace {
+  readonly map: RevisionMap;
+  readonly view: View;
+  /** Seconds, for fencing tokens. */
+  readonly epoch: number;
+  /** Told about every answer, so that an outage is reported once for all tasks. */
+  failed(error: unknown): void;
+  answered(): void;
+}
+
+export interface ClaimsOptions {
+  key: string;
+  nodeId: string;
+  /** Undefined while the store has not been reached yet. */
+  place: () => RecordPlace | undefined;
+  rule: DueRule | undefined;
+  lease: number;
+  retry: Retry;
+  clock: Clock;
+  random: Random;
+  newRunId: () => string;
+  /** Milliseconds by which the start of the tick after this one lags behind it. */
+  delayAfter: (tick: number | null) => number;
+  onLost: (error: LeaseLostError) => void;
+  warn: (message: string, error: unknown) => void;
+}
+
+/**
+ * A task's record in the store: deciding on it, claiming a tick in it, and writing down how it went. Every step is one
+ * conditional write; what cannot be known is read again, never assumed.
+ */
+export class Claims {
+  readonly #options: ClaimsOptions;
+  #since: number;
+  #tenure: Tenure | undefined;
+  #tickSeen: { tick: number | null; at: number } | undefined;
+  #attempted = "";
+
+  constructor(options: ClaimsOptions) {
+    this.#options = options;
+    this.#since = options.clock.now();
+  }
+
+  /** What this node knows of the task: its own claim, or the record as last seen. */
+  get record(): TaskRecord | undefined {
+    if (this.#tenure !== undefined) return this.#tenure.record;
+    const read = readRecord(this.#options.place()?.view.get(this.#options.key)?.entry.value);
+    return read.kind === "record" ? read.record : undefined;
+  }
+
+  get token(): number | undefined {
+    return this.#tenure?.token;
+  }
+
+  /** Ticks count from now on where there is no record yet. */
+  started(): void {
+    this.#since = this.#options.clock.now();
+  }
+
+  /** Decides, and claims if the task is due (or triggered) and free. Never rejects. */
+  async check(triggered: boolean): Promise<Verdict> {
+    const place = this.#options.place();
+    if (place === undefined) return { type: "UNREACHABLE" };
+    try {
+      for (;;) {
+        const verdict = await this.#look(place, triggered);
+        if (verdict !== undefined) return verdict;
+        const entry = await place.map.get(this.#options.key);
+        place.answered();
+        place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 });
+      }
+    } catch (error) {
+      place.failed(error);
+      return { type: "UNREACHABLE" };
+    }
+  }
+
+  /** One look at the record; undefined when it had changed under us and must be read again. */
+  async #look(place: RecordPlace, triggered: boolean): Promise<Verdict | undefined> {
+    const { key, clock, nodeId, lease } = this.#options;
+    const seen = place.view.get(key);
+    const read = readRecord(seen?.entry.value);
+    if (read.kind === "newer") {
+      return { type: "REFUSED", reason: `its record was written by a newer version (${String(read.version)})` };
+    }
+    const record = read.kind === "record" ? read.record : freshRecord(this.#since);
+    if (seen !== undefined && record.holder !== "" && record.holder !== nodeId) {
+      const take = mayTake(record, seen, clock.monotonic(), lease);
+      if (!take.take) return { type: "HELD", holder: record.holder, retryIn: take.waitMs };
+    }
+    const decision = this.#decide(record, triggered);
+    if (decision.kind === "run") return await this.#claim(place, seen?.entry, record, decision);
+    if (read.kind === "none" && decision.kind === "wait") {
+      // Ticks that pass while nobody is up are missed ticks: that takes a record to count from.
+      if (!(await this.#write(place, seen?.entry, record)).ok) return undefined;
+    }
+    if (decision.kind === "exhausted") return { type: "EXHAUSTED" };
+    if (decision.kind === "retryLater") return { type: "RETRY_DUE_LATER", retryAt: decision.at };
+    return { type: "NOT_DUE", nextDue: decision.until };
+  }
+
+  #decide(record: TaskRecord, triggered: boolean): Due {
+    const { rule, clock, delayAfter, nodeId } = this.#options;
+    const now = clock.now();
+    if (this.#tickSeen === undefined || this.#tickSeen.tick !== record.tick) {
+      this.#tickSeen = { tick: record.tick, at: clock.monotonic() };
+    }
+    // Our own claim whose answer never came: that attempt was not made.
+    const unmade = record.holder === nodeId && record.runId === this.#attempted;
+    const known: TaskRecord = unmade ? { ...record, state: "open" } : record;
+    const again = known.state === "open" || known.state === "retry";
+    if (rule === undefined || (triggered && !again)) {
+      return { kind: "run", tick: Math.max(now, (record.tick ?? 0) + 1), attempt: 1 };
+    }
+    const since = clock.monotonic() - this.#tickSeen.at;
+    const decision = due(known, rule, now, since, delayAfter(record.tick));
+    if (triggered && decision.kind === "retryLater" && record.tick !== null) {
+      return { kind: "run", tick: record.tick, attempt: record.attempt + 1 };
+    }
+    return decision;
+  }
+
+  async #claim(
+    place: RecordPlace,
+    entry: Entry | undefined,
+    record: TaskRecord,
+    decision: Extract<Due, { kind: "run" }>,
+  ): Promise<Verdict | undefined> {
+    const { clock, nodeId, lease } = this.#options;
+    const startedAt = clock.monotonic();
+    const claimed: TaskRecord = {
+      ...record,
+      holder: nodeId,
+      lease: Number.isFinite(lease) ? lease : 0,
+      renewals: 0,
+      runId: this.#options.newRunId(),
+      tick: decision.tick,
+      state: "running",
+      attempt: decision.attempt,
+      startedAt: clock.now(),
+    };
+    delete claimed.retryAt;
+    delete claimed.catchUp;
+    if (decision.catchUp !== undefined) claimed.catchUp = decision.catchUp;
+    this.#attempted = claimed.runId;
+    const written = await this.#write(place, entry, claimed);
+    if (!written.ok) return undefined;
+    this.#tickSeen = { tick: claimed.tick, at: startedAt };
+    const token = fencingToken(place.epoch, written.revision);
+    this.#tenure = new Tenure({
+      ...this.#options,
+      place,
+      record: claimed,
+      revision: written.revision,
+      token,
+      startedAt,
+    });
+    return {
+      type: "CLAIMED",
+      tick: decision.tick,
+      attempt: decision.attempt,
+      fencingToken: token,
+      runId: claimed.runId,
+    };
+  }
+
+  async #write(place: RecordPlace, entry: Entry | undefined, record: TaskRecord): Promise<Written> {
+    const { key } = this.#options;
+    const value = JSON.stringify(record);
+    const written =
+      entry === undefined ? await place.map.create(key, value) : await place.map.update(key, value, entry.revision);
+    place.answered();
+    if (written.ok) place.view.noteOwnWrite({ key, value, revision: written.revision });
+    return written;
+  }
+
+  /** From now on nobody renews: the claim runs out by itself (`N12`). */
+  letExpire(): void {
+    this.#tenure?.stopRenewing();
+  }
+
+  /** Ends the claim by writing down how the run went; `stored` is false when the record is somebody else's by now. */
+  async end(result: RunResult): Promise<{ stored: boolean; recorded: Recorded }> {
+    const tenure = this.#tenure;
+    const { clock, nodeId, retry, random, rule } = this.#options;
+    const idle: Recorded = {
+      type: "RECORDED",
+      then: rule === undefined && result.outcome !== "leaseLost" ? "finished" : "idle",
+    };
+    if (tenure === undefined) return { stored: false, recorded: idle };
+    if (result.outcome === "leaseLost") {
+      this.#tenure = undefined;
+      return { stored: false, recorded: idle };
+    }
+    const next = afterRun(tenure.record, result, {
+      now: clock.now(),
+      node: nodeId,
+      retry,
+      random: random(),
+      retries: rule !== undefined,
+    });
+    const stored = await tenure.end(next);
+    if (this.#tenure === tenure) this.#tenure = undefined;
+    if (!stored || next.state !== "retry" || next.retryAt === undefined) return { stored, recorded: idle };
+    return { stored, recorded: { type: "RECORDED", then: "backoff", retryAt: next.retryAt } };
+  }
+
+  /** Stops every effort; the record is left as it is, and its lease runs out. */
+  giveUp(): void {
+    this.#tenure?.giveUp();
+    this.#tenure = undefined;
+  }
+}

@@ -1,0 +1,23 @@
+import type { Logger } from "pino";
+import type { Alarms } from "../alarms";
+import type { Clock } from "../clock";
+import type { Random } from "../identity";
+import type { RecordPlace } from "./claims";
+import type { Report } from "./report";
+
+/** What the runtime lends to everything that it supervises. */
+export interface Host {
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly alarms: Alarms;
+  readonly random: Random;
+  readonly report: Report;
+  readonly logger: Logger;
+  newRunId(): string;
+  /** Something did not end by its deadline. */
+  gaveUp(name: string): void;
+  /** Where a task's record is kept, or undefined while the store has not been reached. */
+  placeOf(exclusive: boolean): RecordPlace | undefined;
+  /** Calls `listener` when the record of this task was changed by somebody else; returns the function that ends it. */
+  onRecordChange(exclusive: boolean, key: string, listener: () => void): () => void;
+}

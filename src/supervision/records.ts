@@ -1,0 +1,121 @@
+import { View } from "../cluster/view";
+import type { Clock, TimerId } from "../clock";
+import { OstinatoError, toError } from "../errors";
+import type { Random } from "../identity";
+import { backoffDelay } from "../rules/backoff";
+import type { Store } from "../store";
+import type { RecordPlace } from "./claims";
+import type { Report } from "./report";
+
+const pauses = { initialDelay: 250, maxDelay: 10_000, factor: 2, jitter: 0.2, limit: Infinity };
+/** How many runtimes of this process use a store: the last one closes it. */
+const users = new WeakMap<Store, number>();
+
+/**
+ * The records of tasks in one store, kept in view. A store that cannot be reached at first is tried again until it
+ * can: nothing that does not need it waits for it.
+ */
+export class Records {
+  place: RecordPlace | undefined;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #report: Report;
+  readonly #listeners = new Map<string, Set<() => void>>();
+  #view: View | undefined;
+  #open = false;
+  #failed = false;
+  #retry: TimerId;
+  #unlisten: () => void = () => undefined;
+
+  constructor(store: Store, clock: Clock, random: Random, report: Report) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#random = random;
+    this.#report = report;
+  }
+
+  /**
+   * Resolves once the store is reached or has turned out to be out of reach for now.
+   *
+   * @throws OstinatoError whatever the store says that waiting does not mend, such as ERR_STORE_SETTINGS or ERR_STORE_PATH
+   */
+  async open(failures = 0): Promise<void> {
+    if (!this.#open) {
+      this.#open = true;
+      users.set(this.#store, (users.get(this.#store) ?? 0) + 1);
+      this.#unlisten = this.#store.onEvent((event) => this.#report.tell(event));
+    }
+    try {
+      await this.#store.open();
+      const epoch = await this.#store.epoch("leases");
+      const map = this.#store.map("leases");
+      const view = new View(map, "task.", this.#clock);
+      this.#view = view;
+      view.onAny((key) => {
+        for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
+      });
+      await view.ready;
+      if (!this.#open) return;
+      this.place = {
+        map,
+        view,
+        epoch,
+        failed: (error) => this.#noteFailure(error),
+        answered: () => this.#noteAnswer(),
+      };
+      this.#noteAnswer();
+      for (const listeners of [...this.#listeners.values()]) for (const listener of [...listeners]) listener();
+    } catch (error) {
+      const passing =
+        error instanceof OstinatoError &&
+        (error.code === "ERR_STORE_UNAVAILABLE" || error.code === "ERR_STORE_UNKNOWN");
+      if (!passing) {
+        await this.close();
+        throw error;
+      }
+      this.#noteFailure(error);
+      await this.#view?.close();
+      if (!this.#open) return;
+      this.#retry = this.#clock.setTimeout(
+        () => void this.open(failures + 1).catch((later: unknown) => this.#noteFailure(later)),
+        backoffDelay(pauses, failures + 1, this.#random()),
+      );
+    }
+  }
+
+  on(key: string, listener: () => void): () => void {
+    const listeners = this.#listeners.get(key) ?? new Set();
+    this.#listeners.set(key, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(key);
+    };
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.place = undefined;
+    if (this.#retry !== undefined) this.#clock.clearTimeout(this.#retry);
+    await this.#view?.close();
+    this.#unlisten();
+    const left = (users.get(this.#store) ?? 1) - 1;
+    users.set(this.#store, left);
+    if (left === 0) await this.#store.close();
+  }
+
+  /** An outage is told once, when it begins and when it ends, however many tasks run into it (`N14`). */
+  #noteFailure(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#report.tell({ type: "offline", err: toError(error) });
+  }
+
+  #noteAnswer(): void {
+    if (!this.#failed) return;
+    this.#failed = false;
+    this.#report.tell({ type: "online" });
+  }
+}

@@ -1,0 +1,141 @@
+import type { Logger } from "pino";
+import { Observable } from "rxjs";
+import type { Outcome } from "../task";
+
+interface About {
+  /** The task's, supervisor's or queue's name. */
+  task: string;
+  runId?: string;
+  attempt?: number;
+}
+
+/** Everything that a runtime tells: to its log, and to whoever subscribes to `runtime.events`. */
+export type RuntimeEvent =
+  | (About & { type: "alive"; nextRun?: Date })
+  | (About & { type: "start"; scheduledAt: Date; lateBy: number; fencingToken: number })
+  | (About & { type: "finished"; durationMs: number })
+  | (About & { type: "failed"; outcome: Outcome; durationMs: number; err: Error; retryAt?: Date })
+  | (About & { type: "aborted"; outcome: Outcome; durationMs: number; err?: Error })
+  | (About & { type: "progress"; done: number; total?: number; note?: string })
+  | (About & { type: "overdue"; reason: string; dueAt: Date })
+  | (About & { type: "recovered"; overdueMs: number })
+  | (About & { type: "warning"; message: string; err?: Error })
+  | (About & { type: "restarting"; delayMs: number; restarts: number; err?: Error })
+  | (About & { type: "gaveUp"; err: Error })
+  | { type: "online" | "offline" | "disconnect" | "reconnect"; server?: string; err?: Error };
+
+/**
+ * The one place where things are told: one event, one log line, one call of each observer. It cannot throw, so that no
+ * log destination and no observer can hurt the work that is reported.
+ */
+export class Report {
+  readonly #logger: Logger;
+  readonly #label: string;
+  readonly #listeners = new Set<(event: RuntimeEvent) => void>();
+  /** Every event from the moment of subscription. */
+  readonly events = new Observable<RuntimeEvent>((subscriber) => this.listen((event) => subscriber.next(event)));
+
+  constructor(logger: Logger, label: string) {
+    this.#logger = logger;
+    this.#label = label;
+  }
+
+  tell(event: RuntimeEvent): void {
+    try {
+      this.#log(event);
+    } catch {
+      // A log that cannot be written must not stop the work.
+    }
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#logger.warn({ err: error }, "a listener to the runtime's events threw");
+      }
+    }
+  }
+
+  /** Calls `listener` for every event; returns the function that ends it. */
+  listen(listener: (event: RuntimeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** `N9`: a name is quoted as JSON, so that neither a quote nor a line break in it can forge a line. */
+  #line(mark: string, task: string, more = ""): string {
+    return `### [${mark}] ${this.#label}: ${JSON.stringify(task)}${more}`;
+  }
+
+  #log(event: RuntimeEvent): void {
+    const log = this.#logger;
+    switch (event.type) {
+      case "alive":
+        log.info({ event: "ALIVE", task: event.task, nextRun: event.nextRun }, this.#line("ALIVE", event.task));
+        return;
+      case "start": {
+        const { task, runId, attempt, scheduledAt, lateBy, fencingToken } = event;
+        log.info(
+          { event: "START", task, runId, attempt, scheduledAt, lateBy, fencingToken },
+          this.#line("START", task),
+        );
+        return;
+      }
+      case "finished": {
+        const { task, runId, attempt, durationMs } = event;
+        log.info({ event: "FINISHED", task, runId, attempt, durationMs }, this.#line("FINISHED", task));
+        return;
+      }
+      case "failed": {
+        const { task, runId, attempt, durationMs, err, outcome, retryAt } = event;
+        const more = outcome === "timedOut" ? ", timeout exceeded!" : "";
+        log.error(
+          { event: "FAILED", task, runId, attempt, durationMs, outcome, err, retryAt },
+          this.#line("FAILED", task, more),
+        );
+        return;
+      }
+      case "aborted": {
+        const { task, runId, attempt, durationMs, err, outcome } = event;
+        log.warn({ event: "ABORTED", task, runId, attempt, durationMs, outcome, err }, this.#line("ABORTED", task));
+        return;
+      }
+      case "overdue":
+        log.error(
+          { event: "OVERDUE", task: event.task, reason: event.reason, dueAt: event.dueAt },
+          this.#line("OVERDUE", event.task, `, ${event.reason}`),
+        );
+        return;
+      case "recovered":
+        log.info(
+          { event: "RECOVERED", task: event.task, overdueMs: event.overdueMs },
+          this.#line("RECOVERED", event.task),
+        );
+        return;
+      case "progress":
+        log.debug({ event: "PROGRESS", ...withoutType(event) }, "progress");
+        return;
+      case "warning":
+        log.warn({ event: "WARNING", task: event.task, runId: event.runId, err: event.err }, event.message);
+        return;
+      case "restarting": {
+        const { task, delayMs, restarts, err } = event;
+        log.warn({ event: "RESTARTING", task, delayMs, restarts, err }, this.#line("RESTARTING", task));
+        return;
+      }
+      case "gaveUp":
+        log.error({ event: "GAVE_UP", task: event.task, err: event.err }, event.err.message);
+        return;
+      default:
+        log[event.type === "online" || event.type === "reconnect" ? "info" : "warn"](
+          { event: event.type.toUpperCase(), server: event.server, err: event.err },
+          `store ${event.type}`,
+        );
+    }
+  }
+}
+
+function withoutType<T extends { type: string }>(event: T): Omit<T, "type"> {
+  const { type, ...rest } = event;
+  void type;
+  return rest;
+}

@@ -1,0 +1,119 @@
+import type { Clock, TimerId } from "../clock";
+import { parseDuration } from "../duration";
+import { LeaseLostError, TimeoutError, toError } from "../errors";
+import { DiscardError, RetryAfterError, type Outcome, type Task, type TaskContext } from "../task";
+
+/** How one call of a user's function ended. */
+export interface RunEnd {
+  outcome: Outcome;
+  error?: Error;
+  /** The delay that a `retryAfter` asked for, in milliseconds. */
+  retryAfter?: number;
+}
+
+/** One call of a user's function, from its start until it has settled. */
+export interface Run {
+  /** The reason is kept: it decides the outcome. Aborting twice does nothing. */
+  abort(reason: Error): void;
+  readonly aborted: boolean;
+}
+
+export interface RunOptions {
+  task: Task;
+  /** The context but its signal, which belongs to the run. */
+  context: Omit<TaskContext, "signal">;
+  /** Milliseconds, or undefined for no limit. */
+  timeout: number | undefined;
+  clock: Clock;
+  /** The time limit has passed and the signal is aborted; the function has not returned yet. */
+  onTimeout: (error: Error) => void;
+  /** Called once, when the function has truly ended. */
+  onSettled: (end: RunEnd) => void;
+}
+
+/**
+ * Calls user code once. Whatever it does (throws at once, rejects, rejects with a non-error, never returns) ends up as
+ * one {@link RunEnd}, or as none while it has not settled.
+ */
+export function startRun(options: RunOptions): Run {
+  const { task, context, timeout, clock, onTimeout, onSettled } = options;
+  let controller: AbortController | undefined;
+  let reason: Error | undefined;
+  let timer: TimerId;
+
+  const abort = (why: Error): void => {
+    if (reason !== undefined) return;
+    reason = why;
+    controller?.abort(why);
+  };
+  // Most runs never look at their signal, and making one costs more than the rest of a short run.
+  Object.defineProperty(context, "signal", {
+    enumerable: true,
+    configurable: true,
+    get: () => {
+      if (controller === undefined) {
+        controller = new AbortController();
+        if (reason !== undefined) controller.abort(reason);
+      }
+      return controller.signal;
+    },
+  });
+  const settle = (end: RunEnd): void => {
+    if (timer !== undefined) clock.clearTimeout(timer);
+    onSettled(end);
+  };
+  const succeed = (): void => {
+    settle(
+      reason instanceof TimeoutError || reason instanceof LeaseLostError
+        ? ended(reason, reason)
+        : { outcome: "succeeded" },
+    );
+  };
+  const fail = (thrown: unknown): void => {
+    settle(ended(thrown, reason));
+  };
+
+  if (timeout !== undefined) {
+    timer = clock.setTimeout(() => {
+      const error = new TimeoutError(`the run took longer than its timeout of ${String(timeout)} ms`);
+      abort(error);
+      onTimeout(error);
+    }, timeout);
+  }
+  try {
+    const result = task(context as TaskContext);
+    if (isThenable(result)) result.then(succeed, fail);
+    else succeed();
+  } catch (thrown) {
+    fail(thrown);
+  }
+  return {
+    abort,
+    get aborted() {
+      return reason !== undefined;
+    },
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** What a failure means, given the reason for which the run had been aborted before, if it had. */
+function ended(thrown: unknown, reason: Error | undefined): RunEnd {
+  if (reason instanceof TimeoutError) return { outcome: "timedOut", error: reason };
+  if (reason instanceof LeaseLostError) return { outcome: "leaseLost", error: reason };
+  if (reason !== undefined && (thrown === reason || isAbort(thrown))) return { outcome: "aborted", error: reason };
+  if (thrown instanceof DiscardError) return { outcome: "discarded", error: thrown };
+  const error = toError(thrown);
+  if (thrown instanceof RetryAfterError) {
+    return { outcome: "failed", error, retryAfter: parseDuration("retryAfter", thrown.delay, { min: 0 }) };
+  }
+  return { outcome: "failed", error };
+}
+
+function isAbort(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && (thrown.name === "AbortError" || (thrown as { code?: unknown }).code === "ERR_SHUTDOWN")
+  );
+}
