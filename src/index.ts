@@ -1,1 +1,49 @@
 export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime";
+export type { SpawnSpec } from "./supervision/spec";
+export type { SuperviseSpec } from "./supervision/tree";
+export type { SupervisorHandle, SupervisorStatus, TaskHandle, TaskState, TaskStatus } from "./supervision/handles";
+export type { TriggerResult } from "./supervision/trigger";
+export type { RuntimeEvent } from "./supervision/report";
+export {
+  discard,
+  DiscardError,
+  retryAfter,
+  RetryAfterError,
+  type Outcome,
+  type RunSummary,
+  type Task,
+  type TaskContext,
+} from "./task";
+
+export { interval, type IntervalOptions } from "./schedules/interval";
+export { daily } from "./schedules/daily";
+export { weekly } from "./schedules/weekly";
+export { monthly } from "./schedules/monthly";
+export { cron } from "./schedules/cron";
+export { parseSchedule } from "./schedules/parse";
+export type { Schedule } from "./schedule";
+export type { Misfire } from "./rules/misfire";
+export type { RetryOptions } from "./rules/backoff";
+export type { IntensityOptions } from "./rules/intensity";
+export type { AutoShutdown, RestartKind, Strategy } from "./rules/restart";
+
+export { sequence } from "./tasks/sequence";
+export { concurrence } from "./tasks/concurrence";
+export { withRepeat } from "./tasks/with-repeat";
+export { withTimeout } from "./tasks/with-timeout";
+export { withRetry } from "./tasks/with-retry";
+export { withShutdown } from "./tasks/with-shutdown";
+export { withSignalNotify } from "./tasks/with-signal-notify";
+export { onError } from "./tasks/on-error";
+export { ignoreError } from "./tasks/ignore-error";
+export { httpServerTask } from "./tasks/http-server-task";
+export { main, type MainOptions } from "./tasks/main";
+
+export { memoryStore } from "./stores/memory";
+export { fileStore } from "./stores/file";
+export type { Change, Entry, RevisionMap, Store, StoreEvent, Watch, WatchListener, Written } from "./store";
+
+export type { Clock, TimerId } from "./clock";
+export { systemClock } from "./clocks/system";
+export type { Duration } from "./duration";
+export { errorCodes, LeaseLostError, OstinatoError, ShutdownError, TimeoutError, type ErrorCode } from "./errors";

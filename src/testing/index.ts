@@ -1,0 +1,1 @@
+export { virtualClock, type VirtualClock, type VirtualClockOptions } from "../clocks/virtual";
