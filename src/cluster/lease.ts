@@ -131,7 +131,7 @@ export class Lease {
   }
 
   async #try(): Promise<Taking> {
-    await this.#release;
+    if (this.#release !== undefined) await this.#release;
     const snapshot = this.#actor.getSnapshot();
     if (snapshot.matches("held") && snapshot.context.tenure) return { taken: true, tenure: snapshot.context.tenure };
     this.#actor.send({ type: "ACQUIRE" });
