@@ -1,0 +1,55 @@
+import { createHash } from "node:crypto";
+
+/*
+ * Any text as a legal NATS subject, and back. Dots stay dots, so that what lies under a prefix that ends in one can be
+ * asked for by subject; of each part between them A-Z a-z 0-9 _ - stay as they are, every other byte of UTF-8 becomes
+ * =HH, and an empty part becomes a single =. What would be longer than 200 bytes keeps its leading parts up to 100
+ * bytes and ends in =h and a hash; the key itself then travels with the record.
+ */
+const longest = 200;
+const keptOfLong = 100;
+const plain = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const special = /[^A-Za-z0-9_-]/gu;
+
+export function encodeKey(key: string): string {
+  const encoded = plain.test(key) ? key : key.split(".").map(encodePart).join(".");
+  if (encoded.length <= longest) return encoded;
+  const hash = createHash("sha256").update(key, "utf8").digest("base64url");
+  return [...leading(encoded.split(".")), `=h${hash}`].join(".");
+}
+
+/** The key, or undefined if only its hash is in the subject. */
+export function decodeKey(encoded: string): string | undefined {
+  if (!encoded.includes("=")) return encoded;
+  if (encoded.includes("=h")) return undefined;
+  return encoded.split(".").map(decodePart).join(".");
+}
+
+/** The subject that every key under the prefix matches; others may match too. */
+export function prefixSubject(prefix: string): string {
+  const whole = prefix.split(".").slice(0, -1).map(encodePart);
+  return [...leading(whole), ">"].join(".");
+}
+
+function leading(parts: readonly string[]): string[] {
+  const kept: string[] = [];
+  let length = 0;
+  for (const part of parts) {
+    length += part.length + 1;
+    if (length > keptOfLong) break;
+    kept.push(part);
+  }
+  return kept;
+}
+
+function encodePart(part: string): string {
+  if (part === "") return "=";
+  return part.replace(special, (character) =>
+    [...Buffer.from(character, "utf8")].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+  );
+}
+
+function decodePart(part: string): string {
+  if (part === "=") return "";
+  return part.includes("=") ? decodeURIComponent(part.replaceAll("=", "%")) : part;
+}

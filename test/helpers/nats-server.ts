@@ -1,0 +1,165 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { natsServerBinary, versionOf, type NatsVersion } from "./nats-binaries";
+
+export { natsVersions, type NatsVersion } from "./nats-binaries";
+
+export interface NatsServerOptions {
+  /** Left out: what NATS_SERVER, the PATH or Debian stable has. */
+  readonly version?: NatsVersion;
+  /** A folder that outlives the server; left out, it has one of its own that `stop()` removes. */
+  readonly dataDir?: string;
+  readonly port?: number;
+  /** More lines of the server's configuration. */
+  readonly config?: string;
+  readonly name?: string;
+}
+
+export interface NatsServer {
+  readonly url: string;
+  readonly port: number;
+  readonly version: string;
+  readonly dataDir: string;
+  /** Everything that the server has written to its log. */
+  log(): string;
+  /** Resolves when the server has written a matching line since it was last started. */
+  logged(wanted: RegExp): Promise<void>;
+  /** Ends it in order, and removes the data that nobody else owns. */
+  stop(): Promise<void>;
+  /** SIGKILL; the data stays. */
+  kill(): Promise<void>;
+  pause(): void;
+  resume(): void;
+  /** Starts it again on its port and its data; ends it first if it runs. */
+  restart(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** A real nats-server with JetStream on a free port of the loopback and with a data folder of its own. */
+export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const binary = natsServerBinary(options.version);
+  const version = versionOf(binary);
+  const port = options.port ?? (await freePort());
+  const folder = mkdtempSync(join(tmpdir(), "ostinato-nats-"));
+  const dataDir = options.dataDir ?? join(folder, "data");
+  mkdirSync(dataDir, { recursive: true });
+  const configFile = join(folder, "server.conf");
+  const name = options.name ?? `nats-${String(port)}`;
+  writeFileSync(
+    configFile,
+    [
+      `server_name: "${name}"`,
+      `listen: "127.0.0.1:${String(port)}"`,
+      `jetstream { store_dir: "${dataDir}", max_memory_store: 256MB, max_file_store: 4GB }`,
+      options.config ?? "",
+    ].join("\n"),
+  );
+
+  let child: ChildProcess | undefined;
+  let output = "";
+  let since = 0;
+  const readers = new Set<() => void>();
+
+  async function start(): Promise<void> {
+    since = output.length;
+    const process = spawn(binary, ["-c", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+    child = process;
+    running.add(process);
+    process.stderr.on("data", (text: Buffer) => {
+      output += text.toString();
+      for (const read of [...readers]) read();
+    });
+    process.once("exit", () => {
+      running.delete(process);
+      if (child === process) child = undefined;
+    });
+    const failed = once(process, "exit").then(() => {
+      throw new Error(`nats-server ${version} did not start:\n${output.slice(since)}`);
+    });
+    await Promise.race([logged(/Server is ready/), failed]);
+    failed.catch(() => undefined);
+  }
+
+  function logged(wanted: RegExp): Promise<void> {
+    return new Promise((resolve) => {
+      const read = () => {
+        if (!wanted.test(output.slice(since))) return;
+        readers.delete(read);
+        resolve();
+      };
+      readers.add(read);
+      read();
+    });
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const ending = child;
+    if (!ending) return;
+    const gone = once(ending, "exit");
+    ending.kill(signal);
+    if (signal !== "SIGKILL") ending.kill("SIGCONT");
+    await gone;
+  }
+
+  await start();
+  process.stdout.write(`  nats-server ${version} on port ${String(port)}\n`);
+  return {
+    url: `nats://127.0.0.1:${String(port)}`,
+    port,
+    version,
+    dataDir,
+    log: () => output,
+    logged,
+    async stop() {
+      await end("SIGTERM");
+      rmSync(folder, { recursive: true, force: true });
+    },
+    kill: () => end("SIGKILL"),
+    pause: () => void child?.kill("SIGSTOP"),
+    resume: () => void child?.kill("SIGCONT"),
+    async restart() {
+      await end("SIGTERM");
+      await start();
+    },
+  };
+}
+
+/** Servers that are one JetStream cluster; resolves when it has a leader. */
+export async function startNatsCluster(options: {
+  version: NatsVersion;
+  size?: number;
+  config?: string;
+}): Promise<NatsServer[]> {
+  const size = options.size ?? 3;
+  const ports = await Promise.all(Array.from({ length: size }, freePort));
+  const routes = ports.map((port) => `"nats://127.0.0.1:${String(port)}"`).join(", ");
+  const servers = await Promise.all(
+    ports.map((port, index) =>
+      startNatsServer({
+        version: options.version,
+        name: `n${String(index)}`,
+        config: `cluster { name: "c", listen: "127.0.0.1:${String(port)}", routes: [${routes}] }\n${options.config ?? ""}`,
+      }),
+    ),
+  );
+  await Promise.all(servers.map((server) => server.logged(/metadata leader/)));
+  return servers;
+}
+
+/** A port of the loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
