@@ -61,7 +61,7 @@ function* dailyChecks(zone: string, change: Change, around: Stretch): Generator<
       seconds: [0],
     };
     const expression = `${String(time % 60)} ${String(Math.floor(time / 60))} * * *`;
-    const runs = runsOf(rule, around);
+    const runs = [...runsOf(rule, around)];
     const begin = change.at - daysAround * 24 * hour;
     // Past the next day's run of a time that was repeated.
     const end = change.at + (daysAround + 0.5) * 24 * hour;
@@ -90,7 +90,7 @@ function* elapsedChecks(
 ): Generator<Check> {
   const day = 24 * hour;
   const stretch = stretchOf(clock, change.at - reach - day, Math.ceil((2 * reach + day) / 60_000) + 2);
-  const runs = runsOf(rule, stretch);
+  const runs = [...runsOf(rule, stretch)];
   let after = change.at - reach;
   for (const expected of runs.filter((run) => run > change.at - reach && run <= change.at + reach)) {
     yield { kind: "elapsed", zone: clock.zone, change, expression, after, expected };

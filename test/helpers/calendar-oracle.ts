@@ -50,20 +50,17 @@ export function stretchOf(clock: WallClock, start: number, minutes: number): Str
   return { start: whole, walls, fresh, skipped };
 }
 
-/** All runs of a stretch, its first day left out. */
-export function runsOf(rule: Rule, stretch: Stretch): number[] {
+/** The runs of a stretch in their order, its first day left out; `from` skips to the minute that holds an instant. */
+export function* runsOf(rule: Rule, stretch: Stretch, from = stretch.start): Generator<number> {
   const elapsed = rule.hours.every((belongs) => belongs === 1);
   const { start, walls, fresh } = stretch;
-  const runs = new Set<number>();
-  for (let index = minutesOfDay; index < walls.length; index += 1) {
-    if (!matches(rule, walls[index] as number)) continue;
-    if (!elapsed && fresh[index] === 0) continue;
-    for (const second of rule.seconds) runs.add(start + index * 60_000 + second * 1_000);
+  for (let index = Math.max(minutesOfDay, Math.floor((from - start) / 60_000)); index < walls.length; index += 1) {
+    const instant = start + index * 60_000;
+    const caughtUp = !elapsed && stretch.skipped.some((gap) => gap.index === index && matches(rule, gap.wall));
+    if (caughtUp) yield instant;
+    if (!matches(rule, walls[index] as number) || (!elapsed && fresh[index] === 0)) continue;
+    for (const second of rule.seconds) if (second > 0 || !caughtUp) yield instant + second * 1_000;
   }
-  if (!elapsed) {
-    for (const { wall, index } of stretch.skipped) if (matches(rule, wall)) runs.add(start + index * 60_000);
-  }
-  return [...runs].sort((a, b) => a - b);
 }
 
 function matches(rule: Rule, wall: number): boolean {
