@@ -10,6 +10,7 @@ import {
   stopAt,
   wasItMine,
   type LeaseFields,
+  type LeaseHeld,
   type Whose,
 } from "../rules/lease";
 import type { Entry, RevisionMap } from "../store";
@@ -24,6 +25,8 @@ export interface LeaseRecordOptions {
   holder: string;
   /** Length in milliseconds. */
   lease: number;
+  /** Taken once for its length, and never renewed. */
+  fixed?: true;
   clock: Clock;
   /** The store's, in seconds; see `fencingToken`. */
   epoch: number;
@@ -58,12 +61,13 @@ export class LeaseRecord {
    * @throws OstinatoError as the store's calls do.
    */
   async take(): Promise<Taking> {
-    const { map, view, key, lease, clock, holder } = this.#options;
+    const { map, view, key, lease, clock, holder, fixed } = this.#options;
+    const patience = fixed === true ? 0 : lease;
     for (let attempt = 1; attempt <= tries; attempt += 1) {
       const seen = view.get(key);
       const startedAt = clock.monotonic();
       const fields = seen && leaseOf(seen.entry);
-      const may = mayTake(fields, seen ?? { seenAt: startedAt }, startedAt, lease, { holder, boot: this.#boot });
+      const may = mayTake(fields, seen ?? { seenAt: startedAt }, startedAt, patience, { holder, boot: this.#boot });
       if (!may.take) return { taken: false, holder: fields?.holder ?? "", waitMs: may.waitMs };
       const skew = clock.now() - startedAt;
       const acquired = await this.#write(map, seen?.entry);
@@ -185,12 +189,12 @@ export class LeaseRecord {
   }
 
   #value(fields: Pick<LeaseFields, "tenure" | "acquired" | "renewals">): string {
-    const { extra, lease } = this.#options;
-    return JSON.stringify({ ...extra?.(), ...this.#names(fields.tenure), lease, ...fields });
+    const { extra, lease, fixed } = this.#options;
+    return JSON.stringify({ ...extra?.(), ...this.#names(fields.tenure), lease, fixed, ...fields });
   }
 }
 
 /** A record that cannot be read counts as somebody's: it is taken only when it has not changed for a lease. */
-function leaseOf(entry: Entry): Pick<LeaseFields, "holder" | "lease" | "boot"> {
+function leaseOf(entry: Entry): LeaseHeld {
   return readLease(entry.value) ?? { holder: "unknown", boot: "", lease: 0 };
 }

@@ -38,11 +38,16 @@ export interface LeaseFields {
   tenure: number;
   /** The length in milliseconds that the holder goes by. */
   lease: number;
+  /** Never renewed: it is over when `lease` has passed, and its holder counts on no more. */
+  fixed?: true;
   /** Revision of the write that took it; 0 in that write itself, which cannot know it. */
   acquired: number;
   /** Counts the renewals of this tenure, so that one whose answer never came can be recognised. */
   renewals: number;
 }
+
+/** What an observer needs to know of a record. */
+export type LeaseHeld = Pick<LeaseFields, "holder" | "lease"> & Partial<Pick<LeaseFields, "boot" | "fixed">>;
 
 /** A revision, and when it was first seen, on the observer's monotonic clock. */
 export interface Observation {
@@ -50,8 +55,10 @@ export interface Observation {
   readonly seenAt: number;
 }
 
-/** Observers wait this much longer than the lease, for clocks that run at different rates. */
-export const patience = 1.1;
+/** Observers wait a tenth longer than the lease, for clocks that run at different rates. */
+export function patience(lease: number): number {
+  return lease + lease / 10;
+}
 
 /** A wall that runs ahead of the monotonic clock by more than this (or a third of the lease) tells of a suspend. */
 export const jumpTolerance = 2_000;
@@ -63,12 +70,13 @@ export function observe(previous: Observation | undefined, revision: number, mon
 
 /**
  * May the record be taken now, by a conditional write on the revision that was observed? Absent or released: at once.
- * Left over from `self`: at once, as a new tenure. Otherwise when it has not changed for the longer of both leases.
+ * Left over from `self`: at once, as a new tenure. Fixed: when its length has passed since it was seen. Otherwise when
+ * it has not changed for the longer of both leases, and a little more.
  *
- * @param lease the length in milliseconds that the observer would take it for.
+ * @param lease the length in milliseconds that the observer goes by.
  */
 export function mayTake(
-  fields: (Pick<LeaseFields, "holder" | "lease"> & Partial<Pick<LeaseFields, "boot">>) | undefined,
+  fields: LeaseHeld | undefined,
   observation: Pick<Observation, "seenAt">,
   monotonic: number,
   lease: number,
@@ -76,7 +84,8 @@ export function mayTake(
 ): { take: true } | { take: false; waitMs: number } {
   if (fields === undefined || fields.holder === "") return { take: true };
   if (self !== undefined && fields.holder === self.holder && fields.boot === self.boot) return { take: true };
-  const waitMs = observation.seenAt + Math.max(fields.lease, lease) * patience - monotonic;
+  const wait = fields.fixed === true ? fields.lease : patience(Math.max(fields.lease, lease));
+  const waitMs = observation.seenAt + wait - monotonic;
   return waitMs <= 0 ? { take: true } : { take: false, waitMs: Math.ceil(waitMs) };
 }
 

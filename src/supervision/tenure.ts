@@ -2,7 +2,7 @@ import type { Clock, TimerId } from "../clock";
 import { LeaseLostError, OstinatoError } from "../errors";
 import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
-import { renewAt, trustedUntil } from "../rules/lease";
+import { renewAt, retryPause, trustedUntil } from "../rules/lease";
 import { readRecord, type TaskRecord } from "../rules/task-record";
 import type { RecordPlace } from "./claims";
 
@@ -135,7 +135,7 @@ export class Tenure {
       place.answered();
       if (!written.ok) {
         if ((await this.#reread()) !== "mine") this.#lose("another node has taken it");
-        else this.#armIfLive(startedAt + lease / 12);
+        else this.#armIfLive(clock.monotonic() + retryPause(lease));
         return;
       }
       this.#revision = written.revision;
@@ -148,7 +148,7 @@ export class Tenure {
       // Unreachable is never taken for lost (N14): the next try, or the end of our trust, decides.
       if (error instanceof OstinatoError && error.code === "ERR_STORE_UNKNOWN")
         await this.#adoptIfApplied(renewed, startedAt);
-      this.#armIfLive(clock.monotonic() + lease / 12);
+      this.#armIfLive(clock.monotonic() + retryPause(lease));
     }
   }
 

@@ -1,0 +1,167 @@
+import type { Msg } from "nats";
+import { randomId } from "../identity";
+import { readError } from "./nats-errors";
+import type { NatsBucket } from "./nats-bucket";
+import type { NatsLink } from "./nats-link";
+import { decodeKey, prefixSubject } from "./keys";
+import { isMark, keyHeader } from "./nats-records";
+
+/** What the server says when it has nothing to send, in milliseconds between two of them. */
+export const heartbeat = 2000;
+/** How long a consumer that nobody listens to stays on the server, in milliseconds. */
+const abandoned = 10_000;
+const nanoseconds = 1_000_000;
+
+export interface FeedMessage {
+  readonly key: string;
+  /** Undefined for a deletion. */
+  readonly value: string | undefined;
+  readonly revision: number;
+  /** When the server stored it: nanoseconds since 1970, as text. */
+  readonly stored: string;
+}
+
+export interface FeedListener {
+  message(message: FeedMessage): void;
+  /** All that the server had when the feed began, or since `from`, has been delivered. */
+  current(): void;
+  /** Something was said: the feed lives. */
+  alive(): void;
+  /** Something was missed, or the server says that it is over; the feed has ended. */
+  broken(reason: string): void;
+}
+
+/**
+ * One ephemeral consumer and what it delivers: numbered without a gap, or the feed is broken. It does not mend itself;
+ * that is the watch's affair.
+ */
+export class NatsFeed {
+  private readonly name = `ostinato-${randomId(9)}`;
+  private received: { subject: string; end: () => void } | undefined;
+  private delivered = 0;
+  private isCurrent = false;
+  private ended = false;
+
+  constructor(
+    private readonly link: NatsLink,
+    private readonly bucket: NatsBucket,
+    private readonly prefix: string,
+    private readonly listener: FeedListener,
+  ) {}
+
+  /** Begins with every key's last message, or with the first one from this revision. Rejects with NoAnswer and others. */
+  async start(from: number | undefined, until: number): Promise<void> {
+    this.received = this.link.receive(
+      (message) => {
+        this.take(message, until);
+      },
+      (error) => {
+        this.breakOff(error.message);
+      },
+    );
+    const filter = `${this.bucket.subjects}${prefixSubject(this.prefix)}`;
+    const config = {
+      name: this.name,
+      deliver_subject: this.received.subject,
+      filter_subject: filter,
+      ack_policy: "none",
+      max_deliver: 1,
+      replay_policy: "instant",
+      flow_control: true,
+      idle_heartbeat: heartbeat * nanoseconds,
+      inactive_threshold: abandoned * nanoseconds,
+      mem_storage: true,
+      num_replicas: 1,
+      ...(from === undefined
+        ? { deliver_policy: "last_per_subject" }
+        : { deliver_policy: "by_start_sequence", opt_start_seq: from }),
+    };
+    const made = await this.link.api<{ num_pending?: number }>(
+      `CONSUMER.CREATE.${this.bucket.stream}.${this.name}.${filter}`,
+      { stream_name: this.bucket.stream, config },
+    );
+    if (made.error) {
+      this.received.end();
+      throw readError(`watch on ${this.bucket.stream}`, made.error);
+    }
+    if ((made.num_pending ?? 0) === 0) this.arrive();
+  }
+
+  /** Ends it here at once and on the server as soon as can be; a consumer that cannot be removed ends by itself. */
+  async end(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    this.received?.end();
+    await this.link.api(`CONSUMER.DELETE.${this.bucket.stream}.${this.name}`).catch(() => undefined);
+  }
+
+  private take(message: Msg, until: number): void {
+    if (this.ended) return;
+    this.listener.alive();
+    if (message.data.length === 0 && message.headers?.code) {
+      this.takeStatus(message);
+      return;
+    }
+    const { stream, consumer, stored, pending } = position(message.reply ?? "");
+    if (consumer !== this.delivered + 1) {
+      this.breakOff(`message ${String(consumer)} came after message ${String(this.delivered)}`);
+      return;
+    }
+    this.delivered = consumer;
+    const key = this.keyOf(message);
+    if (key?.startsWith(this.prefix)) {
+      const value = isMark(message) ? undefined : Buffer.from(message.data).toString("utf8");
+      this.listener.message({ key, value, revision: stream, stored });
+    }
+    if (!this.isCurrent && (pending === 0 || stream >= until)) this.arrive();
+  }
+
+  private takeStatus(message: Msg): void {
+    const { headers } = message;
+    if (headers?.code !== 100) {
+      this.breakOff(`the server ended it: ${headers?.description ?? "unknown"}`);
+      return;
+    }
+    if (message.reply) {
+      message.respond();
+      return;
+    }
+    const stalled = headers.get("Nats-Consumer-Stalled");
+    if (stalled) this.link.publish(stalled);
+    const last = headers.get("Nats-Last-Consumer");
+    if (last !== "" && Number(last) !== this.delivered) {
+      this.breakOff(`the server has sent ${last} messages, ${String(this.delivered)} have come`);
+    } else {
+      // It speaks of idleness only once it has sent all that it had.
+      this.arrive();
+    }
+  }
+
+  private arrive(): void {
+    if (this.isCurrent || this.ended) return;
+    this.isCurrent = true;
+    this.listener.current();
+  }
+
+  private breakOff(reason: string): void {
+    if (this.ended) return;
+    void this.end();
+    this.listener.broken(reason);
+  }
+
+  private keyOf(message: Msg): string | undefined {
+    return decodeKey(message.subject.slice(this.bucket.subjects.length)) ?? keyHeader(message);
+  }
+}
+
+/** $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>, two parts more with a domain. */
+function position(reply: string): { stream: number; consumer: number; stored: string; pending: number } {
+  const parts = reply.split(".");
+  const offset = parts.length > 9 ? 2 : 0;
+  return {
+    stream: Number(parts[5 + offset]),
+    consumer: Number(parts[6 + offset]),
+    stored: parts[7 + offset] ?? "0",
+    pending: Number(parts[8 + offset]),
+  };
+}

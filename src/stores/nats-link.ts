@@ -1,0 +1,185 @@
+import type { Msg, MsgHdrs, NatsConnection, Status } from "nats";
+import { OstinatoError, toError } from "../errors";
+import type { StoreEvent } from "../store";
+import { closedError } from "./arguments";
+import { NoAnswer, withoutSecrets, type ApiError } from "./nats-errors";
+import { NatsExchange } from "./nats-exchange";
+import type { NatsSettings } from "./nats-options";
+import { checkServerVersion } from "./nats-versions";
+
+/** Requests on their way at a time: enough to keep a server busy, few enough that a lease's renewal waits behind little. */
+const window = 1024;
+
+/** The connection as the rest of the store sees it: requests, subscriptions, and whether it is there. */
+export class NatsLink {
+  private connection: NatsConnection | undefined;
+  private exchange: NatsExchange | undefined;
+  private opening: Promise<void> | undefined;
+  private closed = false;
+  private up = false;
+  private readonly listeners = new Set<(event: StoreEvent) => void>();
+  private readonly returns = new Set<() => void>();
+
+  constructor(readonly settings: NatsSettings) {}
+
+  get online(): boolean {
+    return this.up;
+  }
+
+  get serverVersion(): string {
+    return this.connection?.info?.version ?? "unknown";
+  }
+
+  open(): Promise<void> {
+    this.closed = false;
+    if (this.connection && !this.connection.isClosed()) return Promise.resolve();
+    return (this.opening ??= this.connect().finally(() => (this.opening = undefined)));
+  }
+
+  /** Resolves once there is a connection to use, made now if nobody has opened the store. */
+  async ready(): Promise<void> {
+    this.assertOpen();
+    if (!this.connection || this.connection.isClosed()) await this.open();
+  }
+
+  assertOpen(): void {
+    if (this.closed) throw closedError(this.settings.description);
+  }
+
+  /** Rejects with NoAnswer. */
+  request(subject: string, payload?: Uint8Array | string, headers?: MsgHdrs): Promise<Msg> {
+    if (!this.exchange) return Promise.reject(new NoAnswer("not sent", "not connected"));
+    return this.exchange.request(subject, payload, headers);
+  }
+
+  /** A request to JetStream's interface; the answer's error, if it has one, comes back as `error`. */
+  async api<T>(action: string, body?: object): Promise<T & { readonly error?: ApiError }> {
+    const answer = await this.request(`$JS.API.${action}`, body ? JSON.stringify(body) : undefined);
+    return JSON.parse(Buffer.from(answer.data).toString("utf8")) as T & { error?: ApiError };
+  }
+
+  publish(subject: string): void {
+    this.connection?.publish(subject);
+  }
+
+  /** Calls `callback` for each message on a subject of its own; returns the subject and the function that ends it. */
+  receive(callback: (message: Msg) => void, failed: (error: Error) => void): { subject: string; end: () => void } {
+    const { connection } = this;
+    if (!connection) throw new NoAnswer("not sent", "not connected");
+    const subject = this.newInbox();
+    const subscription = connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error) failed(error);
+        else callback(message);
+      },
+    });
+    return {
+      subject,
+      end: () => {
+        if (!connection.isClosed()) subscription.unsubscribe();
+      },
+    };
+  }
+
+  onEvent(listener: (event: StoreEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Calls `listener` whenever the connection has come back. */
+  onReturn(listener: () => void): () => void {
+    this.returns.add(listener);
+    return () => this.returns.delete(listener);
+  }
+
+  /** Refuses new calls at once, lets those under way be answered, then disconnects. */
+  async close(last: () => Promise<void>): Promise<void> {
+    this.closed = true;
+    await this.opening?.catch(() => undefined);
+    const { connection, exchange } = this;
+    if (!connection || !exchange) return;
+    await last();
+    await exchange.close("the store was closed");
+    await connection.close();
+    this.connection = undefined;
+    this.exchange = undefined;
+    this.up = false;
+  }
+
+  private newInbox(): string {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- as in connect()
+    const { createInbox } = require("nats") as typeof import("nats");
+    return createInbox(this.settings.connection.inboxPrefix ?? "");
+  }
+
+  private async connect(): Promise<void> {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- the client is loaded by those who use it
+    const { connect } = require("nats") as typeof import("nats");
+    const { settings } = this;
+    let connection: NatsConnection;
+    try {
+      connection = await connect({ ...settings.connection });
+    } catch (thrown) {
+      throw connectError(settings.description, thrown);
+    }
+    try {
+      const warning = checkServerVersion(connection.info?.version ?? "unknown", settings.replicas);
+      if (warning) process.emitWarning(warning, { code: "OSTINATO_NATS_VERSION" });
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    this.connection = connection;
+    this.exchange = new NatsExchange(connection, settings.clock, settings.requestTimeout, window, this.newInbox());
+    this.up = true;
+    this.tell("online", connection.getServer());
+    void this.follow(connection, this.exchange);
+  }
+
+  private async follow(connection: NatsConnection, exchange: NatsExchange): Promise<void> {
+    for await (const status of connection.status()) this.take(status, connection, exchange);
+    this.goOffline(exchange, "the connection was closed");
+  }
+
+  private take(status: Status, connection: NatsConnection, exchange: NatsExchange): void {
+    if (status.type === "disconnect") {
+      this.goOffline(exchange, "the connection was lost", connection.getServer());
+    } else if (status.type === "reconnect") {
+      exchange.resume();
+      this.up = true;
+      this.tell("reconnect", connection.getServer());
+      this.tell("online", connection.getServer());
+      for (const listener of [...this.returns]) listener();
+    } else if (status.permissionContext?.operation === "publish") {
+      const { subject } = status.permissionContext;
+      exchange.forbid(subject, `the server does not permit this user to publish to "${subject}"; grant it`);
+    }
+  }
+
+  private goOffline(exchange: NatsExchange, reason: string, server?: string): void {
+    exchange.suspend(reason);
+    if (!this.up || this.closed) return;
+    this.up = false;
+    this.tell("disconnect", server);
+    this.tell("offline", server);
+  }
+
+  private tell(type: StoreEvent["type"], server: string | undefined): void {
+    for (const listener of [...this.listeners]) {
+      listener(server === undefined ? { type } : { type, server: withoutSecrets(server) });
+    }
+  }
+}
+
+function connectError(description: string, thrown: unknown): OstinatoError {
+  const cause = toError(thrown);
+  const { code } = cause as Error & { code?: string };
+  if (code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_EXPIRED" || code === "ACCOUNT_EXPIRED") {
+    return new OstinatoError("ERR_STORE_PERMISSION", `${description}: the server refused these credentials`, { cause });
+  }
+  return new OstinatoError(
+    "ERR_STORE_UNAVAILABLE",
+    `${description}: cannot connect: ${withoutSecrets(cause.message)}`,
+    { cause },
+  );
+}

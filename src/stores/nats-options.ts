@@ -1,0 +1,72 @@
+import type { ConnectionOptions } from "nats";
+import type { Clock } from "../clock";
+import { systemClock } from "../clocks/system";
+import { parseDuration, type Duration } from "../duration";
+import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
+import { withoutSecrets } from "./nats-errors";
+
+/** Every connection option of the `nats` package, passed through, and ours. */
+export interface NatsStoreOptions extends ConnectionOptions {
+  /** Keeps apart the stores of one account: letters, digits and `-`; default `"ostinato"`. */
+  namespace?: string;
+  /** Copies of each bucket, 1 to 5; default 1. More than one needs servers of 2.10.23 or newer. */
+  replicas?: number;
+  /** Where the server keeps the buckets; default `"file"`. */
+  storage?: "file" | "memory";
+  /** How long to wait for an answer of the server; default `"2s"`. */
+  requestTimeout?: Duration;
+  /** For the deadlines; default the system's. */
+  clock?: Clock;
+}
+
+export interface NatsSettings {
+  readonly connection: ConnectionOptions;
+  readonly description: string;
+  readonly namespace: string;
+  readonly replicas: number;
+  readonly storage: "file" | "memory";
+  readonly requestTimeout: number;
+  readonly clock: Clock;
+}
+
+const ours = ["namespace", "replicas", "storage", "requestTimeout", "clock"];
+const theirs = [
+  ...["authenticator", "debug", "ignoreAuthErrorAbort", "ignoreClusterUpdates", "inboxPrefix", "maxPingOut"],
+  ...["maxReconnectAttempts", "name", "noAsyncTraces", "noEcho", "noRandomize", "pass", "pedantic", "pingInterval"],
+  ...["port", "reconnect", "reconnectDelayHandler", "reconnectJitter", "reconnectJitterTLS", "reconnectTimeWait"],
+  ...["resolve", "servers", "timeout", "tls", "token", "user", "verbose", "waitOnFirstConnect"],
+];
+
+/** A lost connection is noticed within 4 s and always comes back; the client's own defaults take 6 minutes and give up. */
+const connectionDefaults: ConnectionOptions = {
+  name: "ostinato",
+  pingInterval: 2000,
+  maxPingOut: 2,
+  timeout: 3000,
+  reconnectTimeWait: 250,
+  reconnectJitter: 250,
+  maxReconnectAttempts: -1,
+  ignoreAuthErrorAbort: true,
+  noAsyncTraces: true,
+};
+
+export function parseNatsOptions(options: NatsStoreOptions): NatsSettings {
+  refuseUnknown("natsStore", options, [...ours, ...theirs]);
+  const { namespace = "ostinato", replicas, storage, requestTimeout, clock = systemClock, ...connection } = options;
+  if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
+    refuse("namespace", 'letters, digits and "-"', namespace);
+  }
+  const servers = [connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`].flat();
+  if (servers.length === 0 || servers.some((server) => typeof server !== "string" || server === "")) {
+    refuse("servers", "an address or a list of addresses", connection.servers);
+  }
+  return {
+    connection: { ...connectionDefaults, ...connection },
+    description: `nats ${servers.map(withoutSecrets).join(",")} namespace ${namespace}`,
+    namespace,
+    replicas: requireInteger("replicas", replicas ?? 1, 1, 5),
+    storage: requireOneOf("storage", ["file", "memory"], storage ?? "file"),
+    requestTimeout: parseDuration("requestTimeout", requestTimeout ?? "2s", { min: 10 }),
+    clock,
+  };
+}
