@@ -56,7 +56,9 @@ export function* runsOf(rule: Rule, stretch: Stretch, from = stretch.start): Gen
   const { start, walls, fresh } = stretch;
   for (let index = Math.max(minutesOfDay, Math.floor((from - start) / 60_000)); index < walls.length; index += 1) {
     const instant = start + index * 60_000;
-    const caughtUp = !elapsed && stretch.skipped.some((gap) => gap.index === index && matches(rule, gap.wall));
+    const jumped = (walls[index] as number) - (walls[index - 1] as number) > 1;
+    const caughtUp =
+      jumped && !elapsed && stretch.skipped.some((gap) => gap.index === index && matches(rule, gap.wall));
     if (caughtUp) yield instant;
     if (!matches(rule, walls[index] as number) || (!elapsed && fresh[index] === 0)) continue;
     for (const second of rule.seconds) if (second > 0 || !caughtUp) yield instant + second * 1_000;
