@@ -43,9 +43,10 @@ type NextTick = (signal: AbortSignal) => Promise<Date | undefined>;
 /** First + k × every on elapsed time: a wall that is set meanwhile changes nothing. */
 function byElapsedTime({ every, immediate }: { every: number; immediate: boolean }, clock: Clock): NextTick {
   const origin = clock.monotonic();
-  let tick = immediate ? -1 : 0;
+  let tick: number | undefined;
   return async (signal) => {
-    tick = Math.max(tick + 1, Math.ceil((clock.monotonic() - origin) / every));
+    if (tick === undefined) tick = immediate ? 0 : 1;
+    else tick = Math.max(tick + 1, Math.ceil((clock.monotonic() - origin) / every));
     const left = origin + tick * every - clock.monotonic();
     if (left > 0) await waitFor(clock, left, signal);
     return new Date(Math.round(clock.now() - (clock.monotonic() - origin - tick * every)));

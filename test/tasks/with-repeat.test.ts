@@ -138,6 +138,12 @@ test("under an aborted signal nothing runs", async () => {
   assert.is(runs, 0);
 });
 
+test("on the system's clock, which never stands still, an interval runs at once too", async () => {
+  const controller = new AbortController();
+  await withRepeat(everyHour(), () => controller.abort())({ signal: controller.signal });
+  assert.ok(controller.signal.aborted);
+});
+
 test("something that is no schedule is refused", () => {
   assert.throws(() => withRepeat("1h" as never, () => undefined), /^withRepeat: schedule: expected a schedule/);
 });
