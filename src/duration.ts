@@ -32,7 +32,10 @@ export function parseDuration(option: string, value: unknown, bounds: DurationBo
   }
   if (parsed === Infinity && infinite) return parsed;
   if (!Number.isFinite(parsed) || parsed < min || parsed > max) {
-    const range = max === Number.MAX_SAFE_INTEGER ? `at least ${formatDuration(min)}` : `from ${formatDuration(min)} to ${formatDuration(max)}`;
+    const range =
+      max === Number.MAX_SAFE_INTEGER
+        ? `at least ${formatDuration(min)}`
+        : `from ${formatDuration(min)} to ${formatDuration(max)}`;
     throw new OstinatoError("ERR_INVALID_DURATION", `${option}: expected ${range}; got ${given}`);
   }
   return parsed;

@@ -4,8 +4,10 @@
  * `docs/errors.md` explains each, and a test compares the two in both directions.
  */
 export const errorCodes = {
-  ERR_INVALID_OPTION: "An option has a value that is not allowed; the message names the option, what was expected and what was given.",
-  ERR_INVALID_DURATION: "A duration is neither milliseconds nor a string such as \"90s\" or \"5m\", or lies outside the allowed range.",
+  ERR_INVALID_OPTION:
+    "An option has a value that is not allowed; the message names the option, what was expected and what was given.",
+  ERR_INVALID_DURATION:
+    'A duration is neither milliseconds nor a string such as "90s" or "5m", or lies outside the allowed range.',
   ERR_INVALID_SCHEDULE: "A schedule cannot be built from these fields, or can never be due.",
   ERR_INVALID_TIME_ZONE: "The time zone is not an IANA name that this Node knows.",
   ERR_DUPLICATE_NAME: "Another task, supervisor or queue of this runtime has the same name.",
@@ -28,7 +30,8 @@ export const errorCodes = {
   ERR_STORE_PATH: "The file store's path cannot be used; the message says why and what to do.",
   ERR_STORE_CORRUPT: "What the store's path holds is not an intact store.",
   ERR_STORE_FULL: "The store has no room left.",
-  ERR_STORE_SETTINGS: "An existing bucket, or the server itself, has settings that would break the promises of exclusivity.",
+  ERR_STORE_SETTINGS:
+    "An existing bucket, or the server itself, has settings that would break the promises of exclusivity.",
   ERR_STORE_PERMISSION: "The server refused an action; the message names the missing permission.",
   ERR_NEWER_VERSION: "A record was written by a newer version and is left alone.",
   ERR_LOCK_NOT_HELD: "A lock was released by somebody who does not hold it.",

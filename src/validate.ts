@@ -45,7 +45,13 @@ export function requireNumber(option: string, value: unknown, min: number, max: 
 export function requireInteger(option: string, value: unknown, min: number, max: number): number {
   const whole = typeof value === "number" && (Number.isInteger(value) || (value === Infinity && max === Infinity));
   if (!whole || value < min || value > max) {
-    refuse(option, max === Infinity ? `a whole number, ${String(min)} or more` : `a whole number from ${String(min)} to ${String(max)}`, value);
+    refuse(
+      option,
+      max === Infinity
+        ? `a whole number, ${String(min)} or more`
+        : `a whole number from ${String(min)} to ${String(max)}`,
+      value,
+    );
   }
   return value;
 }
@@ -54,7 +60,10 @@ export function requireInteger(option: string, value: unknown, min: number, max:
 export function refuseUnknown(what: string, given: object, known: readonly string[]): void {
   for (const name of Object.keys(given)) {
     if (!known.includes(name)) {
-      throw new OstinatoError("ERR_INVALID_OPTION", `${what}: there is no option "${name}"; the options are ${known.join(", ")}`);
+      throw new OstinatoError(
+        "ERR_INVALID_OPTION",
+        `${what}: there is no option "${name}"; the options are ${known.join(", ")}`,
+      );
     }
   }
 }
