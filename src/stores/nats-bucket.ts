@@ -24,12 +24,17 @@ const maxConsumers = 5000;
 export class NatsBucket {
   readonly stream: string;
   readonly subjects: string;
-  private checked: Promise<StreamInfo> | undefined;
+  private checking: Promise<StreamInfo> | undefined;
+  private known: StreamInfo | undefined;
 
   constructor(
     private readonly link: NatsLink,
     map: string,
   ) {
+    // What was checked on one server may not hold for the next, or for a stream that was restored meanwhile.
+    link.onReturn(() => {
+      this.forget();
+    });
     const bucket = `${link.settings.namespace}_${map}`;
     this.stream = `KV_${bucket}`;
     this.subjects = `$KV.${bucket}.`;
@@ -38,16 +43,19 @@ export class NatsBucket {
   /** Resolves with what the stream was when it was made or checked; rejects with ERR_STORE_SETTINGS and the rest. */
   async ready(): Promise<StreamInfo> {
     await this.link.ready();
-    this.checked ??= this.ensure().catch((error: unknown) => {
-      this.checked = undefined;
-      throw error;
-    });
-    return this.checked;
+    if (this.known) return this.known;
+    this.checking ??= this.ensure().finally(() => (this.checking = undefined));
+    return (this.known = await this.checking);
+  }
+
+  /** Whether it can be used without waiting for `ready()`. */
+  get isReady(): boolean {
+    return this.known !== undefined;
   }
 
   /** The stream seems to be gone or another one: look again before the next use. */
   forget(): void {
-    this.checked = undefined;
+    this.known = undefined;
   }
 
   /** What the stream is now; `undefined` if it is gone. */
@@ -59,9 +67,8 @@ export class NatsBucket {
   }
 
   /** Whether the server removes deletion marks by itself when their time is over. */
-  async expiresMarks(): Promise<boolean> {
-    const { config } = await this.ready();
-    return config["allow_msg_ttl"] === true && supportsMessageTtl(this.link.serverVersion);
+  get expiresMarks(): boolean {
+    return this.known?.config["allow_msg_ttl"] === true && supportsMessageTtl(this.link.serverVersion);
   }
 
   private async ensure(): Promise<StreamInfo> {

@@ -63,6 +63,12 @@ function silenceError(what: string, reason: NoAnswer, code: ErrorCode): Ostinato
   if (reason.silence === "forbidden") {
     return new OstinatoError("ERR_STORE_PERMISSION", `${what}: ${reason.message}`, { cause: reason });
   }
+  if ((reason.cause as { code?: string } | undefined)?.code === "MAX_PAYLOAD_EXCEEDED") {
+    return new OstinatoError(
+      "ERR_INVALID_PAYLOAD",
+      `${what}: larger than the server's max_payload; nothing was changed`,
+    );
+  }
   const then = code === "ERR_STORE_UNKNOWN" ? "it may have been applied, or may yet be" : "nothing was changed";
   return new OstinatoError(code, `${what}: ${reason.message}; ${then}`, { cause: reason });
 }

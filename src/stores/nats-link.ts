@@ -26,6 +26,11 @@ export class NatsLink {
     return this.up;
   }
 
+  /** Whether there is a connection that comes back by itself. */
+  get isKept(): boolean {
+    return this.connection !== undefined && !this.connection.isClosed();
+  }
+
   get serverVersion(): string {
     return this.connection?.info?.version ?? "unknown";
   }

@@ -10,8 +10,14 @@ export interface StoreUnderTest {
 }
 
 /** What every store promises, run against one made by `make` for each test. */
-export function storeContract(name: string, make: () => Promise<StoreUnderTest>): void {
+export function storeContract(
+  name: string,
+  make: () => Promise<StoreUnderTest>,
+  finish: () => Promise<void> = async () => undefined,
+): void {
   const test = suite<{ made: StoreUnderTest; map: RevisionMap }>(`store contract: ${name}`);
+
+  test.after(finish);
 
   test.before.each(async (context) => {
     context.made = await make();

@@ -1,0 +1,46 @@
+import type { Store } from "../store";
+import { checkMapName } from "./arguments";
+import { NoAnswer, readError } from "./nats-errors";
+import { NatsLink } from "./nats-link";
+import { NatsMap } from "./nats-map";
+import { parseNatsOptions, type NatsStoreOptions } from "./nats-options";
+
+export type { NatsStoreOptions } from "./nats-options";
+
+/**
+ * A store on NATS JetStream, which any number of machines share. Each map is a key-value bucket
+ * `KV_<namespace>_<map>`, made on first use with the settings that compare-and-swap needs, and checked where it exists.
+ * nats-server 2.9.10 or newer; more than one replica from 2.10.23. The connection comes back by itself; while it is
+ * gone every call rejects with ERR_STORE_UNAVAILABLE at once, and nothing is kept to be sent later.
+ * `open()` also rejects with ERR_STORE_PERMISSION and ERR_STORE_SETTINGS.
+ */
+export function natsStore(options: NatsStoreOptions = {}): Store {
+  const settings = parseNatsOptions(options);
+  const link = new NatsLink(settings);
+  const maps = new Map<string, NatsMap>();
+  const map = (name: string): NatsMap => {
+    checkMapName(name);
+    let made = maps.get(name);
+    if (!made) maps.set(name, (made = new NatsMap(link, name)));
+    return made;
+  };
+  return {
+    description: settings.description,
+    open: () => link.open(),
+    map,
+    async epoch(name) {
+      const { bucket } = map(name);
+      try {
+        const { created } = await bucket.ready();
+        return Math.floor(Date.parse(created) / 1000);
+      } catch (error) {
+        throw error instanceof NoAnswer ? readError(bucket.stream, error) : error;
+      }
+    },
+    onEvent: (listener) => link.onEvent(listener),
+    close: () =>
+      link.close(async () => {
+        await Promise.all([...maps.values()].map((made) => made.end()));
+      }),
+  };
+}
