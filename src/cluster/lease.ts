@@ -12,6 +12,9 @@ export interface HoldLeaseOptions extends LeaseRecordOptions {
   random?: Random;
 }
 
+/** Those who wait for one lease try within so many milliseconds, so that not all of them write at the same moment. */
+const spreadMax = 200;
+
 /** A lease that is not held yet; `acquire` or `campaign` takes it. */
 export function holdLease(options: HoldLeaseOptions): Lease {
   return new Lease(options);
@@ -113,7 +116,7 @@ export class Lease {
         if (taking.taken && !signal.aborted) return { token: taking.tenure.token };
         // Looking again at every change costs no request while somebody else renews.
         if (taking.taken) await this.release();
-        else await change.within(taking.waitMs + random() * retryPause(lease));
+        else await change.within(taking.waitMs + random() * Math.min(retryPause(lease), spreadMax));
       } catch (error) {
         if (readFailure(error) === "hopeless") throw error;
         await change.pause(retryPause(lease) * (1 + random()));

@@ -30,6 +30,7 @@ export class View {
   readonly #known = new Map<string, Known>();
   readonly #byKey = new Map<string, Set<() => void>>();
   readonly #all = new Set<(key: string) => void>();
+  readonly #onCurrent = new Set<() => void>();
   readonly #clock: Clock;
   readonly #watch: Watch;
   #becomeReady: () => void = () => undefined;
@@ -85,6 +86,12 @@ export class View {
     return () => this.#all.delete(listener);
   }
 
+  /** Calls `listener` each time that `stale` has become false; it must not throw. Returns the function that ends it. */
+  onCurrent(listener: () => void): () => void {
+    this.#onCurrent.add(listener);
+    return () => this.#onCurrent.delete(listener);
+  }
+
   /**
    * Takes over what its user has just written or read, so that it need not wait for the watch. A key that was read and
    * found absent is noted with `value: undefined, revision: 0`. Listeners are called before this returns.
@@ -100,6 +107,7 @@ export class View {
     await this.#watch.close();
     this.#byKey.clear();
     this.#all.clear();
+    this.#onCurrent.clear();
   }
 
   #note({ key, value, revision }: Change, watched: boolean): void {
@@ -126,6 +134,7 @@ export class View {
     this.#stale = false;
     for (const [key, known] of this.#known) if (known.generation !== this.#generation) this.#forget(key);
     this.#becomeReady();
+    for (const listener of [...this.#onCurrent]) listener();
   }
 
   #tell(key: string): void {

@@ -9,7 +9,7 @@ import { OstinatoError } from "../errors";
  * than all before it; whoever is written to keeps the largest token seen and refuses smaller ones.
  *
  * ```
- *            attempt is sent                                   record seen unchanged for 1.1 × lease
+ *            attempt is sent                                   record seen unchanged for lease + 10 %
  *   holder   |── renew at 1/3 ──|── trusted until 2/3 ──|  stopped
  *   observer      |seen ─────────────────────────────────────────────────────────────|  may take
  * ```
@@ -55,9 +55,12 @@ export interface Observation {
   readonly seenAt: number;
 }
 
-/** Observers wait a tenth longer than the lease, for clocks that run at different rates. */
+/**
+ * How long an observer waits: the lease and a tenth of it, half a second at most. Clocks that run at different rates
+ * are allowed for by the two thirds of the holder; this is for those who measure right at the edge.
+ */
 export function patience(lease: number): number {
-  return lease + lease / 10;
+  return lease + Math.min(lease / 10, 500);
 }
 
 /** A wall that runs ahead of the monotonic clock by more than this (or a third of the lease) tells of a suspend. */

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LeaseLostError } from "../../src/errors";
+import { patience } from "../../src/rules/lease";
 import { memoryStore } from "../../src/stores/memory";
 import { cluster, length } from "./support";
 
@@ -61,7 +62,7 @@ test("Waiting for a lease that is renewed makes no request", async () => {
   );
 });
 
-test("A dead holder's lease is taken after 1.1 leases unchanged, with a larger token", async () => {
+test("A dead holder's lease is taken once it has stood unchanged for the lease and a little more, with a larger token", async () => {
   const { clock, node } = cluster();
   const dying = node("a");
   const a = dying.lease();
@@ -73,7 +74,7 @@ test("A dead holder's lease is taken after 1.1 leases unchanged, with a larger t
   await clock.advance(2 * length);
   const { token, at } = await taken;
   assert.ok(token > 1);
-  assert.is(at, 4_000 + length * 1.1);
+  assert.is(at, 4_000 + patience(length));
 });
 
 test("A holder that cannot renew stops before two thirds of the lease have passed, and stays stopped", async () => {
@@ -151,7 +152,7 @@ test("A renewal applied late, before the theft, keeps the thief away; after it, 
     const campaign = thief.campaign(never);
     await clock.advance(length / 3);
     holder.map.cut(true);
-    await clock.advance(length * 1.1 - length / 3 + 500);
+    await clock.advance(patience(length) - length / 3 + 500);
     assert.is((await record())?.holder, stolen ? "b" : "a");
     assert.not.ok(lease.valid());
     await clock.advance(3 * length);

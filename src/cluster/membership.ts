@@ -1,0 +1,183 @@
+import type { Clock, TimerId } from "../clock";
+import type { RevisionMap } from "../store";
+import { mayTake, readLease, type LeaseFields } from "../rules/lease";
+import { Lease } from "./lease";
+import type { Seen, View } from "./view";
+
+/** What a member tells about itself when it joins. */
+export interface MemberAbout {
+  host: string;
+  pid: number;
+  version: string;
+  /** Milliseconds of its wall clock; for people only. */
+  started: number;
+}
+
+/** A process that is alive, as far as can be seen from here. */
+export interface Member extends MemberAbout {
+  id: string;
+  /** A summary of what it works on, as of its last renewal. */
+  holds: unknown;
+}
+
+export interface MembershipOptions {
+  map: RevisionMap;
+  /** A running view of a prefix that holds these keys. */
+  view: View;
+  /** What the keys begin with; default `"node."`. Memberships with different prefixes do not know of each other. */
+  prefix?: string;
+  /** Names this process; also the holder of its leases. */
+  id: string;
+  about: MemberAbout;
+  /** Asked at every renewal; must be JSON. */
+  holds?: () => unknown;
+  clock: Clock;
+  epoch: number;
+  /** In milliseconds; a member that has not renewed for so long on the clock of the observer counts as dead. */
+  lease: number;
+}
+
+const kind = "member";
+/** A dead member's record is deleted by another one when it has stood unchanged for so many leases. */
+const burialAfter = 10;
+
+/** Who is alive: every member keeps a lease on a record of its own, and sees those of the others through the view. */
+export class Membership {
+  readonly id: string;
+  readonly #options: MembershipOptions;
+  readonly #prefix: string;
+  readonly #lease: Lease;
+  readonly #listeners = new Set<() => void>();
+  readonly #stopWatching: () => void;
+  #leaving: AbortController | undefined;
+  #staying: Promise<void> = Promise.resolve();
+  #joined: Promise<void> = Promise.resolve();
+  #timer: TimerId;
+  #last = "";
+
+  constructor(options: MembershipOptions) {
+    const { id, about, holds, prefix = "node.", view } = options;
+    this.id = id;
+    this.#options = options;
+    this.#prefix = prefix;
+    const extra = (): object => ({ kind, about, holds: holds?.() ?? null });
+    this.#lease = new Lease({ ...options, key: prefix + id, holder: id, extra });
+    this.#stopWatching = view.onAny((key) => {
+      if (key.startsWith(this.#prefix)) this.#look();
+    });
+    this.#look();
+  }
+
+  /** Becomes a member and stays one until `leave`, through losses of the store too. Resolves once it is one. */
+  join(): Promise<void> {
+    if (this.#leaving !== undefined) return this.#joined;
+    const leaving = (this.#leaving = new AbortController());
+    this.#joined = new Promise((resolve) => (this.#staying = this.#stay(leaving.signal, resolve)));
+    return this.#joined;
+  }
+
+  /** Deletes the own record, so that the others know at once. Who still observes may go on calling `members`. */
+  async leave(): Promise<void> {
+    this.#leaving?.abort();
+    this.#leaving = undefined;
+    await Promise.all([this.#staying, this.#lease.release()]);
+  }
+
+  /** Leaves, and observes no more. */
+  async close(): Promise<void> {
+    this.#stopWatching();
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#listeners.clear();
+    await this.leave();
+  }
+
+  /** All that are alive, by id. */
+  members(): Member[] {
+    const alive: Member[] = [];
+    for (const [seen, fields] of this.#records()) {
+      const member = readMember(seen);
+      if (member !== undefined && this.#msToLive(seen, fields) > 0) alive.push(member);
+    }
+    return alive.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Calls `listener` when somebody came, went or changed its summary; it must not throw. Returns what ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #stay(leaving: AbortSignal, joined: () => void): Promise<void> {
+    while (!leaving.aborted) {
+      try {
+        await this.#lease.campaign(leaving);
+      } catch {
+        // Told to leave, or the store was closed: either way nobody is waited for any more.
+        break;
+      }
+      joined();
+      const { signal } = this.#lease;
+      await new Promise<void>((resolve) => {
+        for (const end of [signal, leaving]) end.addEventListener("abort", () => resolve(), { once: true });
+        if (signal.aborted || leaving.aborted) resolve();
+      });
+    }
+    joined();
+  }
+
+  /** Looks who is alive, tells what has changed, and sets the timer for the next who may die. */
+  #look(): void {
+    const { clock } = this.#options;
+    let next = Infinity;
+    for (const [seen, fields] of this.#records()) {
+      const left = this.#msToLive(seen, fields);
+      if (left > 0) next = Math.min(next, left);
+      else next = Math.min(next, this.#bury(seen, fields));
+    }
+    clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (next < Infinity) {
+      this.#timer = clock.setTimeout(() => {
+        this.#look();
+      }, next);
+    }
+    const now = JSON.stringify(this.members());
+    if (now === this.#last) return;
+    this.#last = now;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  *#records(): Generator<[Seen, LeaseFields]> {
+    for (const seen of this.#options.view.entries()) {
+      if (!seen.entry.key.startsWith(this.#prefix)) continue;
+      const fields = readLease(seen.entry.value);
+      if (fields !== undefined) yield [seen, fields];
+    }
+  }
+
+  #msToLive(seen: Seen, fields: LeaseFields): number {
+    const { clock, lease } = this.#options;
+    const verdict = mayTake(fields, seen, clock.monotonic(), lease);
+    return verdict.take ? 0 : verdict.waitMs;
+  }
+
+  /** Returns in how many milliseconds the record of a dead member is to be deleted, Infinity if it has been tried. */
+  #bury(seen: Seen, fields: LeaseFields): number {
+    const { clock, lease, map } = this.#options;
+    const left = seen.seenAt + burialAfter * Math.max(lease, fields.lease) - clock.monotonic();
+    if (left > 0) return left;
+    if (this.#lease.valid()) void map.delete(seen.entry.key, seen.entry.revision).catch(() => undefined);
+    return Infinity;
+  }
+}
+
+/** A record of another form, of a newer version say, is left alone. */
+function readMember({ entry }: Seen): Member | undefined {
+  const record = JSON.parse(entry.value) as Partial<LeaseFields> & {
+    kind?: string;
+    about?: MemberAbout;
+    holds?: unknown;
+  };
+  if (record.kind !== kind || record.about === undefined || record.holder === undefined) return undefined;
+  return { id: record.holder, ...record.about, holds: record.holds };
+}
