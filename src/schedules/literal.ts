@@ -61,13 +61,12 @@ class Reader {
   value(): Literal {
     const token = this.take(/^(?!\w+$)|^(?:true|false|-?\d[\d_]*)$/);
     if (token === "{") {
-      return Object.fromEntries(
-        this.list("}", () => {
-          const name = this.take(/^(?:[A-Za-z_]\w*|["'].*)$/s);
-          this.take(/^:$/);
-          return [/^["']/.test(name) ? unquote(name) : name, this.value()];
-        }),
-      ) as { [name: string]: Literal };
+      const fields = this.list("}", (): [string, Literal] => {
+        const name = this.take(/^(?:[A-Za-z_]\w*|["'].*)$/s);
+        this.take(/^:$/);
+        return [/^["']/.test(name) ? unquote(name) : name, this.value()];
+      });
+      return Object.fromEntries(fields);
     }
     if (token === "[") return this.list("]", () => this.value());
     if (/^["']/.test(token)) return unquote(token);

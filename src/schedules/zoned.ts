@@ -43,7 +43,7 @@ export class Zone {
       spans = this.#findSpans(year);
       this.#years.set(year, spans);
     }
-    const found = spans.find((span) => instant < span.to) ?? (spans.at(-1) as Span);
+    const found = spans.find((span) => instant < span.to) ?? spans.at(-1);
     this.#last = found;
     return found;
   }
