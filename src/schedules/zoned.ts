@@ -43,7 +43,8 @@ export class Zone {
       spans = this.#findSpans(year);
       this.#years.set(year, spans);
     }
-    const found = spans.find((span) => instant < span.to) ?? spans.at(-1);
+    // The spans of a year leave out nothing of it.
+    const found = spans.find((span) => instant < span.to) as Span;
     this.#last = found;
     return found;
   }

@@ -7,7 +7,7 @@ import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
 import { fencingToken, mayTake } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
-import { freshRecord, readRecord, type TaskRecord } from "../rules/task-record";
+import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
 import type { Entry, RevisionMap, Written } from "../store";
 import { Tenure } from "./tenure";
 
@@ -49,6 +49,8 @@ export class Claims {
   #tenure: Tenure | undefined;
   #tickSeen: { tick: number | null; at: number } | undefined;
   #attempted = "";
+  /** The record at the revision that was read last: parsing costs more than the rest of a look. */
+  #parsed: { revision: number; read: ReadRecord } | undefined;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -58,7 +60,7 @@ export class Claims {
   /** What this node knows of the task: its own claim, or the record as last seen. */
   get record(): TaskRecord | undefined {
     if (this.#tenure !== undefined) return this.#tenure.record;
-    const read = readRecord(this.#options.place()?.view.get(this.#options.key)?.entry.value);
+    const read = this.#read(this.#options.place()?.view.get(this.#options.key)?.entry);
     return read.kind === "record" ? read.record : undefined;
   }
 
@@ -66,18 +68,31 @@ export class Claims {
     return this.#tenure?.token;
   }
 
+  #read(entry: Entry | undefined): ReadRecord {
+    if (entry === undefined) return { kind: "none" };
+    if (this.#parsed?.revision !== entry.revision) {
+      this.#parsed = { revision: entry.revision, read: readRecord(entry.value) };
+    }
+    return this.#parsed.read;
+  }
+
   /** Ticks count from now on where there is no record yet. */
   started(): void {
     this.#since = this.#options.clock.now();
   }
 
-  /** Decides, and claims if the task is due (or triggered) and free. Never rejects. */
-  async check(triggered: boolean): Promise<Verdict> {
+  /**
+   * Decides, and claims if the task is due (or triggered) and free. Never rejects.
+   *
+   * @param mayClaim false right after a run: what is due by then gets its turn from a timer, so that a task that is
+   *   always late leaves room for everybody else.
+   */
+  async check(triggered: boolean, mayClaim: boolean): Promise<Verdict> {
     const place = this.#options.place();
     if (place === undefined) return { type: "UNREACHABLE" };
     try {
       for (;;) {
-        const verdict = await this.#look(place, triggered);
+        const verdict = await this.#look(place, triggered, mayClaim);
         if (verdict !== undefined) return verdict;
         const entry = await place.map.get(this.#options.key);
         place.answered();
@@ -90,10 +105,10 @@ export class Claims {
   }
 
   /** One look at the record; undefined when it had changed under us and must be read again. */
-  async #look(place: RecordPlace, triggered: boolean): Promise<Verdict | undefined> {
+  async #look(place: RecordPlace, triggered: boolean, mayClaim: boolean): Promise<Verdict | undefined> {
     const { key, clock, nodeId, lease } = this.#options;
     const seen = place.view.get(key);
-    const read = readRecord(seen?.entry.value);
+    const read = this.#read(seen?.entry);
     if (read.kind === "newer") {
       return { type: "REFUSED", reason: `its record was written by a newer version (${String(read.version)})` };
     }
@@ -103,6 +118,7 @@ export class Claims {
       if (!take.take) return { type: "HELD", holder: record.holder, retryIn: take.waitMs };
     }
     const decision = this.#decide(record, triggered);
+    if (decision.kind === "run" && !mayClaim) return { type: "NOT_DUE", nextDue: clock.now() };
     if (decision.kind === "run") return await this.#claim(place, seen?.entry, record, decision);
     if (read.kind === "none" && decision.kind === "wait") {
       // Ticks that pass while nobody is up are missed ticks: that takes a record to count from.
@@ -184,8 +200,13 @@ export class Claims {
     const written =
       entry === undefined ? await place.map.create(key, value) : await place.map.update(key, value, entry.revision);
     place.answered();
-    if (written.ok) place.view.noteOwnWrite({ key, value, revision: written.revision });
+    if (written.ok) this.#note(place, { key, value, revision: written.revision }, record);
     return written;
+  }
+
+  #note(place: RecordPlace, entry: Entry, record: TaskRecord): void {
+    this.#parsed = { revision: entry.revision, read: { kind: "record", record } };
+    place.view.noteOwnWrite(entry);
   }
 
   /** From now on nobody renews: the claim runs out by itself (`N12`). */
@@ -213,7 +234,9 @@ export class Claims {
       random: random(),
       retries: rule !== undefined,
     });
-    const stored = await tenure.end(next);
+    const revision = await tenure.end(next);
+    const stored = revision !== undefined;
+    if (stored) this.#parsed = { revision, read: { kind: "record", record: next } };
     if (this.#tenure === tenure) this.#tenure = undefined;
     if (!stored || next.state !== "retry" || next.retryAt === undefined) return { stored, recorded: idle };
     return { stored, recorded: { type: "RECORDED", then: "backoff", retryAt: next.retryAt } };

@@ -172,7 +172,7 @@ export class TaskChild implements Child, TaskEffects {
       this.#send({ type: "NOT_DUE", nextDue: Infinity });
       return;
     }
-    void this.claims.check(triggered).then((verdict) => {
+    void this.claims.check(triggered, event.type !== "RECORDED").then((verdict) => {
       this.#verdict = verdict;
       this.#failedLooks = verdict.type === "UNREACHABLE" ? this.#failedLooks + 1 : 0;
       if (verdict.type === "HELD") this.overdue.began(false, undefined);
@@ -273,7 +273,7 @@ export class TaskChild implements Child, TaskEffects {
     if (verdict?.type === "NOT_DUE") {
       if (verdict.nextDue === Infinity) return;
       this.overdue.expect(verdict.nextDue);
-      this.#tellAlive(verdict.nextDue);
+      if (verdict.nextDue > clock.now()) this.#tellAlive(verdict.nextDue);
       this.#alarm = alarms.at(Math.min(verdict.nextDue, this.#aliveAt + this.#spec.maxCycle), look);
     } else if (verdict?.type === "HELD") {
       this.#alarm = alarms.after(verdict.retryIn, look);

@@ -71,11 +71,11 @@ export class Tenure {
 
   /**
    * Writes the record that ends the tenure, trying again until it is stored, or somebody else has the record.
-   * Resolves to whether it was stored.
+   * Resolves to the revision at which it was stored, or undefined.
    */
-  async end(next: TaskRecord): Promise<boolean> {
+  async end(next: TaskRecord): Promise<number | undefined> {
     this.#disarm();
-    await this.#renewal;
+    if (this.#renewal !== undefined) await this.#renewal;
     this.#stopListening?.();
     const { place, key, clock, random, warn } = this.#options;
     const value = JSON.stringify(next);
@@ -85,16 +85,16 @@ export class Tenure {
         place.answered();
         if (written.ok) {
           place.view.noteOwnWrite({ key, value, revision: written.revision });
-          return true;
+          return written.revision;
         }
         const found = await this.#reread();
-        if (found !== "mine") return found === "ended";
+        if (found !== "mine") return found === "ended" ? this.#revision : undefined;
       } catch (error) {
         place.failed(error);
         failures += 1;
         if (failures === 1) warn("how the run ended cannot be stored yet", error);
         await this.#pause(clock, backoffDelay(pauses, failures, random()));
-        if (this.#over) return false;
+        if (this.#over) return undefined;
       }
     }
   }
@@ -178,9 +178,8 @@ export class Tenure {
     place.answered();
     const read = readRecord(entry?.value);
     if (entry === undefined || read.kind !== "record" || read.record.runId !== this.#record.runId) return "lost";
-    if (read.record.holder === "") return "ended";
     this.#revision = entry.revision;
-    return "mine";
+    return read.record.holder === "" ? "ended" : "mine";
   }
 
   #lose(why: string): void {
