@@ -1,4 +1,4 @@
-import { cron, daily, interval, OstinatoError, type Runtime } from "ostinato";
+import { cron, daily, interval, type OstinatoError, type Runtime } from "ostinato";
 import { simulate } from "ostinato/testing";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
