@@ -155,7 +155,7 @@ const noHiddenClock = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist/", "data/", "coverage/", "test/fixtures/runner/"] },
+  { ignores: ["dist/", "data/", "coverage/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
     files: ["{src,machines,test,examples}/**/*.ts"],
