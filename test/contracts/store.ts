@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Change, Entry, RevisionMap, Store, WatchListener, Written } from "../../src/store";
+import type { Change, Entry, RevisionMap, Store, Written } from "../../src/store";
+import { follow, listen } from "./heard";
 
 export interface StoreUnderTest {
   readonly store: Store;
@@ -451,68 +452,4 @@ async function codeOf(call: Promise<unknown>): Promise<string | undefined> {
     () => undefined,
     (error: { code?: string }) => error.code,
   );
-}
-
-export interface Heard {
-  readonly listener: WatchListener;
-  /** Everything heard in order: the change's key and revision, "current" or "doubt". */
-  readonly log: string[];
-  readonly changes: Change[];
-  /** Resolves at the first `current()`. */
-  readonly current: Promise<void>;
-  until(wanted: (change: Change) => boolean): Promise<void>;
-}
-
-/** A listener that remembers what it heard and lets a test wait for more. */
-export function listen(): Heard {
-  const log: string[] = [];
-  const changes: Change[] = [];
-  const waiting = new Set<() => void>();
-  let arrive: () => void = () => undefined;
-  const current = new Promise<void>((resolve) => (arrive = resolve));
-  const wake = () => {
-    for (const look of [...waiting]) look();
-  };
-  return {
-    log,
-    changes,
-    current,
-    listener: {
-      change(change) {
-        log.push(`${change.key}@${String(change.revision)}`);
-        changes.push(change);
-        wake();
-      },
-      current() {
-        log.push("current");
-        arrive();
-        wake();
-      },
-      doubt() {
-        log.push("doubt");
-      },
-    },
-    until: (wanted) =>
-      new Promise((resolve) => {
-        const look = () => {
-          if (!changes.some(wanted)) return;
-          waiting.delete(look);
-          resolve();
-        };
-        waiting.add(look);
-        look();
-      }),
-  };
-}
-
-async function follow(
-  map: RevisionMap,
-  prefix: string,
-  use: (heard: Heard) => Promise<unknown>,
-): Promise<readonly Change[]> {
-  const heard = listen();
-  const watch = map.watch(prefix, heard.listener);
-  await use(heard);
-  await watch.close();
-  return heard.changes.filter((change) => change.value !== undefined);
 }

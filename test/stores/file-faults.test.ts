@@ -17,7 +17,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fileStore } from "../../src/stores/file";
 import type { Written } from "../../src/store";
-import { listen } from "../contracts/store";
+import { listen } from "../contracts/heard";
 
 const folders: string[] = [];
 const children = new Set<ChildProcessWithoutNullStreams>();
