@@ -12,7 +12,8 @@ export type Verdict =
 
 /** What becomes of a task once the end of a run has been recorded. */
 export type Recorded =
-  | { type: "RECORDED"; then: "idle" }
+  | { type: "RECORDED"; then: "idle"; nextDue: number }
+  | { type: "RECORDED"; then: "look" }
   | { type: "RECORDED"; then: "backoff"; retryAt: number }
   | { type: "RECORDED"; then: "finished" };
 

@@ -2,3 +2,4 @@ export { taskMachine, type TaskMachineContext } from "./task";
 export { supervisorMachine, type SupervisorMachineContext } from "./supervisor";
 export { rootMachine } from "./root";
 export type { ChildExit, Recorded, SupervisorEvent, TaskEvent, Verdict } from "./events";
+export { leaseMachine, type LeaseEvent, type LeaseMachineContext, type Tenure } from "./lease";

@@ -78,13 +78,19 @@ export const taskMachine = setup({
         ? { outcome: event.outcome, error: event.error, runs: context.runs + 1, runId: undefined }
         : {},
     ),
+    noteWaiting: assign(({ event }) => {
+      if (event.type !== "RECORDED") return {};
+      if (event.then === "backoff") return { retryAt: event.retryAt };
+      return event.then === "idle" ? { nextDue: event.nextDue } : {};
+    }),
     noteStop: assign({ stopping: true }),
   },
   guards: {
     stopping: ({ context }) => context.stopping,
     paused: ({ context }) => context.paused,
     continuous: ({ context }) => context.continuous,
-    goesIdle: ({ event }) => event.type === "RECORDED" && event.then === "idle",
+    looksAgain: ({ event }) => event.type === "RECORDED" && event.then === "look",
+    finishes: ({ event }) => event.type === "RECORDED" && event.then === "finished",
     goesToBackoff: ({ event }) => event.type === "RECORDED" && event.then === "backoff",
   },
 }).createMachine({
@@ -175,13 +181,11 @@ export const taskMachine = setup({
           on: {
             RECORDED: [
               { guard: "stopping", target: "#task.finished" },
-              {
-                guard: "goesToBackoff",
-                target: "#task.backoff",
-                actions: assign({ retryAt: ({ event }) => (event.then === "backoff" ? event.retryAt : undefined) }),
-              },
-              { guard: "goesIdle", target: "#task.checking" },
-              { target: "#task.finished" },
+              { guard: "looksAgain", target: "#task.checking" },
+              { guard: "goesToBackoff", target: "#task.backoff", actions: "noteWaiting" },
+              { guard: "finishes", target: "#task.finished" },
+              { guard: "paused", target: "#task.idle.paused", actions: "noteWaiting" },
+              { target: "#task.idle.waiting", actions: "noteWaiting" },
             ],
           },
         },

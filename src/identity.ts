@@ -6,6 +6,13 @@ export function randomId(bytes = 6): string {
   return randomBytes(bytes).toString("hex");
 }
 
+/** Short names that never repeat: a random part drawn once, and a count. */
+export function idSource(): () => string {
+  const prefix = randomId(4);
+  let count = 0;
+  return () => `${prefix}${(count++).toString(36)}`;
+}
+
 /** Names this incarnation of the process: host, pid and a random part, so that a restart is somebody else. */
 export function defaultNodeId(): string {
   return `${hostname()}-${String(process.pid)}-${randomId(4)}`;

@@ -7,7 +7,7 @@ import type { Clock } from "./clock";
 import { systemClock } from "./clocks/system";
 import { parseDuration, type Duration } from "./duration";
 import { OstinatoError, toError } from "./errors";
-import { defaultNodeId, randomId, systemRandom } from "./identity";
+import { defaultNodeId, idSource, systemRandom } from "./identity";
 import { parseRetry } from "./rules/backoff";
 import type { Store } from "./store";
 import { memoryStore } from "./stores/memory";
@@ -255,7 +255,7 @@ class LocalRuntime implements Runtime {
       random: systemRandom,
       report: this.#report,
       logger: this.logger,
-      newRunId: () => randomId(),
+      newRunId: idSource(),
       gaveUp: (name) => this.#stuck.push(name),
       placeOf: (exclusive) => records(exclusive).place,
       onRecordChange: (exclusive, key, listener) => records(exclusive).on(key, listener),

@@ -198,7 +198,7 @@ export class Lease {
     if (tenure === undefined) return true;
     const now = clock.monotonic();
     if (sleptSince(tenure.skew, clock.now() - now, lease)) {
-      this.#actor.send({ type: "SLEPT", reason: "the wall clock jumped ahead, as after a suspend" });
+      this.#actor.send({ type: "SLEPT", reason: "the wall clock jumped, as after a suspend" });
       return true;
     }
     if (now < stopAt(tenure.startedAt, lease)) return false;

@@ -1,6 +1,7 @@
 import type { Clock, TimerId } from "../clock";
 import type { RevisionMap } from "../store";
 import { mayTake, readLease, type LeaseFields } from "../rules/lease";
+import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
 import type { Seen, View } from "./view";
 
@@ -116,11 +117,7 @@ export class Membership {
         break;
       }
       joined();
-      const { signal } = this.#lease;
-      await new Promise<void>((resolve) => {
-        for (const end of [signal, leaving]) end.addEventListener("abort", () => resolve(), { once: true });
-        if (signal.aborted || leaving.aborted) resolve();
-      });
+      await firstAbort(this.#lease.signal, leaving);
     }
     joined();
   }

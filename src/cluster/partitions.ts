@@ -4,6 +4,7 @@ import type { Random } from "../identity";
 import { assignPartitions } from "../rules/assignment";
 import { readLease } from "../rules/lease";
 import type { RevisionMap } from "../store";
+import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
 import type { Membership } from "./membership";
 import type { View } from "./view";
@@ -194,13 +195,4 @@ export class Partitions {
   #key(partition: number): string {
     return `${this.#options.queue}.p.${String(partition)}`;
   }
-}
-
-function firstAbort(...signals: AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of signals) {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    }
-  });
 }

@@ -26,8 +26,8 @@ import { OstinatoError } from "../errors";
  *   the record again and goes on only if it names this tenure, with the window of the very attempt that it shows.
  * - **A lapsed tenure is over**, even if a late renewal turns out to have been applied. The same process may take the
  *   record back at once, since nobody else was writing it, but with a new token.
- * - Monotonic clocks stand still while a machine sleeps. A wall that ran ahead of the monotonic clock since the attempt
- *   therefore ends the tenure too.
+ * - Monotonic clocks stand still while a machine sleeps. A wall that moved against the monotonic clock since the attempt
+ *   therefore ends the tenure too, in either direction: a wall that was set back could hide a sleep.
  */
 export interface LeaseFields {
   /** Who holds it; "" when it was released. */
@@ -63,7 +63,7 @@ export function patience(lease: number): number {
   return lease + Math.min(lease / 10, 500);
 }
 
-/** A wall that runs ahead of the monotonic clock by more than this (or a third of the lease) tells of a suspend. */
+/** A wall that moved against the monotonic clock by more than this (or a third of the lease) tells of a suspend. */
 export const jumpTolerance = 2_000;
 
 /** Any other revision counts as a change, a smaller one too: a store may have lost its last writes. */
@@ -118,11 +118,11 @@ export function retryPause(lease: number): number {
 }
 
 /**
- * Has the machine slept since the attempt? Each argument is a wall reading less the monotonic reading of the same
- * moment. A wall that was set back cannot come from a suspend and does not count.
+ * May the machine have slept since the attempt? Each skew is a wall reading less the monotonic reading of the same
+ * moment. A wall that somebody set looks the same and ends the tenure too: losing one too many does no harm.
  */
 export function sleptSince(skewThen: number, skewNow: number, lease: number): boolean {
-  return skewNow - skewThen > Math.min(jumpTolerance, lease / 3);
+  return Math.abs(skewNow - skewThen) > Math.min(jumpTolerance, lease / 3);
 }
 
 /** What a record that was read again says about writes without an answer. */

@@ -35,9 +35,9 @@ export interface TaskRecord {
   state: "running" | "open" | "retry" | "done";
   /** Attempts made at this tick. */
   attempt: number;
-  retryAt?: number;
+  retryAt?: number | undefined;
   /** Which of the missed ticks this is, under misfire "all". */
-  catchUp?: { index: number; of: number };
+  catchUp?: { index: number; of: number } | undefined;
   /** When the run in progress, or the last one, began. */
   startedAt?: number;
   lastSuccess?: number;

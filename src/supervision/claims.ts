@@ -82,30 +82,39 @@ export class Claims {
   }
 
   /**
-   * Decides, and claims if the task is due (or triggered) and free. Never rejects.
-   *
-   * @param mayClaim false right after a run: what is due by then gets its turn from a timer, so that a task that is
-   *   always late leaves room for everybody else.
+   * Decides, and claims if the task is due (or triggered) and free; answers once, at once where nothing has to be
+   * written.
    */
-  async check(triggered: boolean, mayClaim: boolean): Promise<Verdict> {
+  check(triggered: boolean, answer: (verdict: Verdict) => void): void {
     const place = this.#options.place();
-    if (place === undefined) return { type: "UNREACHABLE" };
-    try {
-      for (;;) {
-        const verdict = await this.#look(place, triggered, mayClaim);
-        if (verdict !== undefined) return verdict;
-        const entry = await place.map.get(this.#options.key);
-        place.answered();
-        place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 });
-      }
-    } catch (error) {
-      place.failed(error);
-      return { type: "UNREACHABLE" };
+    if (place === undefined) {
+      answer({ type: "UNREACHABLE" });
+      return;
     }
+    const found = this.#look(place, triggered);
+    if (!(found instanceof Promise)) {
+      answer(found);
+      return;
+    }
+    const unreachable = (error: unknown): void => {
+      place.failed(error);
+      answer({ type: "UNREACHABLE" });
+    };
+    found.then((verdict) => {
+      if (verdict !== undefined) answer(verdict);
+      else this.#readAgain(place).then(() => this.check(triggered, answer), unreachable);
+    }, unreachable);
   }
 
-  /** One look at the record; undefined when it had changed under us and must be read again. */
-  async #look(place: RecordPlace, triggered: boolean, mayClaim: boolean): Promise<Verdict | undefined> {
+  /** The record had changed under us. */
+  async #readAgain(place: RecordPlace): Promise<void> {
+    const entry = await place.map.get(this.#options.key);
+    place.answered();
+    place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 });
+  }
+
+  /** One look at the record; resolves to undefined when a write met another one. */
+  #look(place: RecordPlace, triggered: boolean): Verdict | Promise<Verdict | undefined> {
     const { key, clock, nodeId, lease } = this.#options;
     const seen = place.view.get(key);
     const read = this.#read(seen?.entry);
@@ -118,15 +127,11 @@ export class Claims {
       if (!take.take) return { type: "HELD", holder: record.holder, retryIn: take.waitMs };
     }
     const decision = this.#decide(record, triggered);
-    if (decision.kind === "run" && !mayClaim) return { type: "NOT_DUE", nextDue: clock.now() };
-    if (decision.kind === "run") return await this.#claim(place, seen?.entry, record, decision);
-    if (read.kind === "none" && decision.kind === "wait") {
-      // Ticks that pass while nobody is up are missed ticks: that takes a record to count from.
-      if (!(await this.#write(place, seen?.entry, record)).ok) return undefined;
-    }
-    if (decision.kind === "exhausted") return { type: "EXHAUSTED" };
-    if (decision.kind === "retryLater") return { type: "RETRY_DUE_LATER", retryAt: decision.at };
-    return { type: "NOT_DUE", nextDue: decision.until };
+    if (decision.kind === "run") return this.#claim(place, seen?.entry, record, decision);
+    const verdict = verdictOf(decision);
+    if (read.kind === "record" || decision.kind !== "wait") return verdict;
+    // Ticks that pass while nobody is up are missed ticks: that takes a record to count from.
+    return this.#write(place, seen?.entry, record).then((written) => (written.ok ? verdict : undefined));
   }
 
   #decide(record: TaskRecord, triggered: boolean): Due {
@@ -150,58 +155,48 @@ export class Claims {
     return decision;
   }
 
-  async #claim(
+  #claim(
     place: RecordPlace,
     entry: Entry | undefined,
     record: TaskRecord,
-    decision: Extract<Due, { kind: "run" }>,
+    { tick, attempt, catchUp }: Extract<Due, { kind: "run" }>,
   ): Promise<Verdict | undefined> {
     const { clock, nodeId, lease } = this.#options;
     const startedAt = clock.monotonic();
+    const runId = this.#options.newRunId();
     const claimed: TaskRecord = {
       ...record,
       holder: nodeId,
       lease: Number.isFinite(lease) ? lease : 0,
       renewals: 0,
-      runId: this.#options.newRunId(),
-      tick: decision.tick,
+      runId,
+      tick,
       state: "running",
-      attempt: decision.attempt,
+      attempt,
+      retryAt: undefined,
+      catchUp,
       startedAt: clock.now(),
     };
-    delete claimed.retryAt;
-    delete claimed.catchUp;
-    if (decision.catchUp !== undefined) claimed.catchUp = decision.catchUp;
-    this.#attempted = claimed.runId;
-    const written = await this.#write(place, entry, claimed);
-    if (!written.ok) return undefined;
-    this.#tickSeen = { tick: claimed.tick, at: startedAt };
-    const token = fencingToken(place.epoch, written.revision);
-    this.#tenure = new Tenure({
-      ...this.#options,
-      place,
-      record: claimed,
-      revision: written.revision,
-      token,
-      startedAt,
+    this.#attempted = runId;
+    return this.#write(place, entry, claimed).then((written) => {
+      if (!written.ok) return undefined;
+      const { revision } = written;
+      const token = fencingToken(place.epoch, revision);
+      this.#tickSeen = { tick, at: startedAt };
+      this.#tenure = new Tenure({ claims: this.#options, place, record: claimed, revision, token, startedAt });
+      return { type: "CLAIMED", tick, attempt, fencingToken: token, runId };
     });
-    return {
-      type: "CLAIMED",
-      tick: decision.tick,
-      attempt: decision.attempt,
-      fencingToken: token,
-      runId: claimed.runId,
-    };
   }
 
-  async #write(place: RecordPlace, entry: Entry | undefined, record: TaskRecord): Promise<Written> {
+  #write(place: RecordPlace, entry: Entry | undefined, record: TaskRecord): Promise<Written> {
     const { key } = this.#options;
     const value = JSON.stringify(record);
-    const written =
-      entry === undefined ? await place.map.create(key, value) : await place.map.update(key, value, entry.revision);
-    place.answered();
-    if (written.ok) this.#note(place, { key, value, revision: written.revision }, record);
-    return written;
+    const write = entry === undefined ? place.map.create(key, value) : place.map.update(key, value, entry.revision);
+    return write.then((written) => {
+      place.answered();
+      if (written.ok) this.#note(place, { key, value, revision: written.revision }, record);
+      return written;
+    });
   }
 
   #note(place: RecordPlace, entry: Entry, record: TaskRecord): void {
@@ -215,17 +210,12 @@ export class Claims {
   }
 
   /** Ends the claim by writing down how the run went; `stored` is false when the record is somebody else's by now. */
-  async end(result: RunResult): Promise<{ stored: boolean; recorded: Recorded }> {
+  end(result: RunResult): Promise<{ stored: boolean; recorded: Recorded }> {
     const tenure = this.#tenure;
     const { clock, nodeId, retry, random, rule } = this.#options;
-    const idle: Recorded = {
-      type: "RECORDED",
-      then: rule === undefined && result.outcome !== "leaseLost" ? "finished" : "idle",
-    };
-    if (tenure === undefined) return { stored: false, recorded: idle };
-    if (result.outcome === "leaseLost") {
+    if (tenure === undefined || result.outcome === "leaseLost") {
       this.#tenure = undefined;
-      return { stored: false, recorded: idle };
+      return Promise.resolve({ stored: false, recorded: { type: "RECORDED", then: "look" } });
     }
     const next = afterRun(tenure.record, result, {
       now: clock.now(),
@@ -234,12 +224,23 @@ export class Claims {
       random: random(),
       retries: rule !== undefined,
     });
-    const revision = await tenure.end(next);
-    const stored = revision !== undefined;
-    if (stored) this.#parsed = { revision, read: { kind: "record", record: next } };
-    if (this.#tenure === tenure) this.#tenure = undefined;
-    if (!stored || next.state !== "retry" || next.retryAt === undefined) return { stored, recorded: idle };
-    return { stored, recorded: { type: "RECORDED", then: "backoff", retryAt: next.retryAt } };
+    return tenure.end(next).then((revision) => {
+      if (this.#tenure === tenure) this.#tenure = undefined;
+      if (revision === undefined) return { stored: false, recorded: { type: "RECORDED", then: "look" } };
+      this.#parsed = { revision, read: { kind: "record", record: next } };
+      return { stored: true, recorded: this.#afterwards(next) };
+    });
+  }
+
+  /** What the task waits for now that its record says `record`. */
+  #afterwards(record: TaskRecord): Recorded {
+    if (this.#options.rule === undefined) return { type: "RECORDED", then: "finished" };
+    const decision = this.#decide(record, false);
+    if (decision.kind === "exhausted") return { type: "RECORDED", then: "finished" };
+    if (decision.kind === "retryLater") return { type: "RECORDED", then: "backoff", retryAt: decision.at };
+    // What is due already gets its turn from a timer, so that a task that is always late leaves room for the others.
+    const nextDue = decision.kind === "wait" ? decision.until : this.#options.clock.now();
+    return { type: "RECORDED", then: "idle", nextDue };
   }
 
   /** Stops every effort; the record is left as it is, and its lease runs out. */
@@ -247,4 +248,10 @@ export class Claims {
     this.#tenure?.giveUp();
     this.#tenure = undefined;
   }
+}
+
+function verdictOf(decision: Exclude<Due, { kind: "run" }>): Verdict {
+  if (decision.kind === "exhausted") return { type: "EXHAUSTED" };
+  if (decision.kind === "retryLater") return { type: "RETRY_DUE_LATER", retryAt: decision.at };
+  return { type: "NOT_DUE", nextDue: decision.until };
 }

@@ -172,12 +172,13 @@ export class TaskChild implements Child, TaskEffects {
       this.#send({ type: "NOT_DUE", nextDue: Infinity });
       return;
     }
-    void this.claims.check(triggered, event.type !== "RECORDED").then((verdict) => {
+    this.claims.check(triggered, (verdict) => {
       this.#verdict = verdict;
       this.#failedLooks = verdict.type === "UNREACHABLE" ? this.#failedLooks + 1 : 0;
       if (verdict.type === "HELD") this.overdue.began(false, undefined);
-      if (verdict.type === "REFUSED" && context.refusal === undefined)
+      if (verdict.type === "REFUSED" && context.refusal === undefined) {
         this.#warn(`"${this.name}" does not run here: ${verdict.reason}`);
+      }
       this.trigger.answered(verdict);
       this.#send(verdict);
       this.trigger.retry();
@@ -261,6 +262,7 @@ export class TaskChild implements Child, TaskEffects {
       .then(({ stored, recorded }) => {
         this.#tellEnd(end, stored, startedAt, recorded.then === "backoff" ? recorded.retryAt : undefined);
         this.trigger.ended(outcome, error);
+        if (recorded.then === "idle") this.#verdict = { type: "NOT_DUE", nextDue: recorded.nextDue };
         this.#send(recorded);
       });
   }

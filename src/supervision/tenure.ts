@@ -1,25 +1,18 @@
-import type { Clock, TimerId } from "../clock";
+import type { TimerId } from "../clock";
 import { LeaseLostError, OstinatoError } from "../errors";
-import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
 import { renewAt, retryPause, trustedUntil } from "../rules/lease";
 import { readRecord, type TaskRecord } from "../rules/task-record";
-import type { RecordPlace } from "./claims";
+import type { ClaimsOptions, RecordPlace } from "./claims";
 
 export interface TenureOptions {
-  place: RecordPlace;
-  key: string;
-  record: TaskRecord;
-  revision: number;
-  token: number;
+  readonly claims: Pick<ClaimsOptions, "key" | "lease" | "clock" | "random" | "onLost" | "warn">;
+  readonly place: RecordPlace;
+  readonly record: TaskRecord;
+  readonly revision: number;
+  readonly token: number;
   /** Elapsed time at which the claim that succeeded was sent. */
-  startedAt: number;
-  /** Infinity where nobody else can take it. */
-  lease: number;
-  clock: Clock;
-  random: Random;
-  onLost: (error: LeaseLostError) => void;
-  warn: (message: string, error: unknown) => void;
+  readonly startedAt: number;
 }
 
 const pauses = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 0.2, limit: Infinity };
@@ -31,7 +24,8 @@ const pauses = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 0.2, lim
  */
 export class Tenure {
   readonly token: number;
-  readonly #options: TenureOptions;
+  readonly #claims: TenureOptions["claims"];
+  readonly #place: RecordPlace;
   #record: TaskRecord;
   #revision: number;
   #trustedUntil: number;
@@ -43,18 +37,20 @@ export class Tenure {
   readonly #stopListening: (() => void) | undefined;
 
   constructor(options: TenureOptions) {
-    this.#options = options;
+    const { clock, lease } = options.claims;
+    this.#claims = options.claims;
+    this.#place = options.place;
     this.token = options.token;
     this.#record = options.record;
     this.#revision = options.revision;
-    this.#trustedUntil = trustedUntil(options.startedAt, options.lease);
-    if (options.lease === Infinity) return;
-    this.#arm(renewAt(options.startedAt, options.lease));
-    const skew = options.clock.now() - options.clock.monotonic();
-    this.#stopListening = options.clock.onWallJump?.(() => {
+    this.#trustedUntil = trustedUntil(options.startedAt, lease);
+    if (lease === Infinity) return;
+    this.#arm(renewAt(options.startedAt, lease));
+    const skew = clock.now() - clock.monotonic();
+    this.#stopListening = clock.onWallJump?.(() => {
       // Elapsed time may stand still while the machine sleeps: a wall that ran ahead may mean that the lease is over.
-      const ahead = options.clock.now() - options.clock.monotonic() - skew;
-      if (ahead >= trustedUntil(0, options.lease)) this.#lose("the clock jumped ahead by more than the lease");
+      const ahead = clock.now() - clock.monotonic() - skew;
+      if (ahead >= trustedUntil(0, lease)) this.#lose("the clock jumped ahead by more than the lease");
     });
   }
 
@@ -64,7 +60,7 @@ export class Tenure {
 
   /** The claim is left to run out: nobody renews it any more, and when it has, it is lost. */
   stopRenewing(): void {
-    if (this.#over || this.#options.lease === Infinity) return;
+    if (this.#over || this.#claims.lease === Infinity) return;
     this.#expiring = true;
     this.#arm(this.#trustedUntil);
   }
@@ -73,30 +69,40 @@ export class Tenure {
    * Writes the record that ends the tenure, trying again until it is stored, or somebody else has the record.
    * Resolves to the revision at which it was stored, or undefined.
    */
-  async end(next: TaskRecord): Promise<number | undefined> {
+  end(next: TaskRecord): Promise<number | undefined> {
     this.#disarm();
-    if (this.#renewal !== undefined) await this.#renewal;
     this.#stopListening?.();
-    const { place, key, clock, random, warn } = this.#options;
     const value = JSON.stringify(next);
-    for (let failures = 0; ;) {
-      try {
-        const written = await place.map.update(key, value, this.#revision);
-        place.answered();
-        if (written.ok) {
-          place.view.noteOwnWrite({ key, value, revision: written.revision });
-          return written.revision;
-        }
-        const found = await this.#reread();
-        if (found !== "mine") return found === "ended" ? this.#revision : undefined;
-      } catch (error) {
-        place.failed(error);
-        failures += 1;
-        if (failures === 1) warn("how the run ended cannot be stored yet", error);
-        await this.#pause(clock, backoffDelay(pauses, failures, random()));
-        if (this.#over) return undefined;
-      }
+    return this.#renewal === undefined ? this.#end(value, 0) : this.#renewal.then(() => this.#end(value, 0));
+  }
+
+  #end(value: string, failures: number): Promise<number | undefined> {
+    return this.#place.map.update(this.#claims.key, value, this.#revision).then(
+      (written) => {
+        this.#place.answered();
+        if (!written.ok) return this.#endAfterConflict(value, failures);
+        this.#place.view.noteOwnWrite({ key: this.#claims.key, value, revision: written.revision });
+        return written.revision;
+      },
+      (error: unknown) => this.#endLater(value, failures + 1, error),
+    );
+  }
+
+  async #endAfterConflict(value: string, failures: number): Promise<number | undefined> {
+    try {
+      const found = await this.#reread();
+      if (found === "mine") return await this.#end(value, failures);
+      return found === "ended" ? this.#revision : undefined;
+    } catch (error) {
+      return this.#endLater(value, failures + 1, error);
     }
+  }
+
+  async #endLater(value: string, failures: number, error: unknown): Promise<number | undefined> {
+    this.#place.failed(error);
+    if (failures === 1) this.#claims.warn("how the run ended cannot be stored yet", error);
+    await this.#pause(backoffDelay(pauses, failures, this.#claims.random()));
+    return this.#over ? undefined : this.#endAfterConflict(value, failures);
   }
 
   /** Nothing of this tenure is to go on: not a timer, not a listener, not a write that is tried again. */
@@ -108,7 +114,7 @@ export class Tenure {
   }
 
   #arm(at: number): void {
-    const { clock } = this.#options;
+    const { clock } = this.#claims;
     this.#disarm();
     this.#timer = clock.setTimeout(
       () => {
@@ -122,12 +128,13 @@ export class Tenure {
   }
 
   #disarm(): void {
-    if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#claims.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   async #renew(): Promise<void> {
-    const { place, key, clock, lease } = this.#options;
+    const { key, clock, lease } = this.#claims;
+    const place = this.#place;
     const startedAt = clock.monotonic();
     const renewed: TaskRecord = { ...this.#record, renewals: this.#record.renewals + 1 };
     try {
@@ -154,7 +161,8 @@ export class Tenure {
 
   /** A renewal without an answer: if it was applied, it counts from when it was sent. */
   async #adoptIfApplied(renewed: TaskRecord, startedAt: number): Promise<void> {
-    const { place, key, lease } = this.#options;
+    const { key, lease } = this.#claims;
+    const place = this.#place;
     try {
       const entry = await place.map.get(key);
       const read = readRecord(entry?.value);
@@ -173,7 +181,8 @@ export class Tenure {
   }
 
   async #reread(): Promise<"mine" | "ended" | "lost"> {
-    const { place, key } = this.#options;
+    const { key } = this.#claims;
+    const place = this.#place;
     const entry = await place.map.get(key);
     place.answered();
     const read = readRecord(entry?.value);
@@ -185,10 +194,11 @@ export class Tenure {
   #lose(why: string): void {
     if (this.#over) return;
     this.giveUp();
-    this.#options.onLost(new LeaseLostError(`the lease on "${this.#options.key}" was lost: ${why}`));
+    this.#claims.onLost(new LeaseLostError(`the lease on "${this.#claims.key}" was lost: ${why}`));
   }
 
-  #pause(clock: Clock, delay: number): Promise<void> {
+  #pause(delay: number): Promise<void> {
+    const { clock } = this.#claims;
     return new Promise((resolve) => {
       const timer = clock.setTimeout(resolve, delay);
       this.#wake = () => {
