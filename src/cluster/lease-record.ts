@@ -13,7 +13,7 @@ import {
   type LeaseHeld,
   type Whose,
 } from "../rules/lease";
-import type { Entry, RevisionMap } from "../store";
+import type { Entry, RevisionMap, Written } from "../store";
 import type { View } from "./view";
 
 export interface LeaseRecordOptions {
@@ -107,52 +107,57 @@ export class LeaseRecord {
   /** Renews once; never rejects. */
   async renew(tenure: Tenure): Promise<Extract<LeaseEvent, { type: "RENEWED" | "UNANSWERED" | "TAKEN" }>> {
     const { map, view, key, clock } = this.#options;
-    let current = tenure;
+    let { revision } = tenure;
     try {
-      if (this.#unanswered.size > 0) {
-        const found = this.#recognise(tenure, await this.#read());
-        if (found.type !== "STANDS") return found;
-        current = { ...tenure, revision: found.revision };
-      }
-      const startedAt = clock.monotonic();
-      const renewals = (this.#renewalsTried += 1);
-      this.#unanswered.set(renewals, startedAt);
-      const next = { ...current, renewals, startedAt, skew: clock.now() - startedAt };
-      const value = this.#value({ tenure: tenure.number, acquired: tenure.acquired, renewals });
-      try {
-        const written = await map.update(key, value, current.revision);
+      for (let attempt = 1; attempt <= tries; attempt += 1) {
+        const startedAt = clock.monotonic();
+        const renewals = (this.#renewalsTried += 1);
+        const value = this.#value({ tenure: tenure.number, acquired: tenure.acquired, renewals });
+        const skew = clock.now() - startedAt;
+        const written = await this.#noting(renewals, startedAt, () => map.update(key, value, revision));
         if (written.ok) {
           view.noteOwnWrite({ key, value, revision: written.revision });
           this.#unanswered.clear();
-          return { type: "RENEWED", tenure: { ...next, revision: written.revision } };
+          return { type: "RENEWED", tenure: { ...tenure, revision: written.revision, renewals, startedAt, skew } };
         }
-      } catch (error) {
-        if (readFailure(error) !== "unknown") this.#unanswered.delete(renewals);
-        throw error;
+        // A conflict with an own renewal that was applied unheard looks like one with a stranger until it is read.
+        const found = this.#recognise(tenure, await this.#read());
+        if (found.type !== "STANDS") return found;
+        revision = found.revision;
       }
-      // A conflict with an own renewal that was applied late looks like one with a stranger until it is read.
-      const found = this.#recognise(tenure, await this.#read());
-      return found.type === "STANDS" ? { type: "UNANSWERED", reason: "the record stands, but was not renewed" } : found;
+      return { type: "UNANSWERED", reason: "the record changed under every try to renew it" };
     } catch (error) {
       return { type: "UNANSWERED", reason: toError(error).message };
+    }
+  }
+
+  /** Remembers the attempt for as long as it may yet turn out to have been applied. */
+  async #noting(renewals: number, startedAt: number, write: () => Promise<Written>): Promise<Written> {
+    this.#unanswered.set(renewals, startedAt);
+    try {
+      const written = await write();
+      if (!written.ok) this.#unanswered.delete(renewals);
+      return written;
+    } catch (error) {
+      if (readFailure(error) !== "unknown") this.#unanswered.delete(renewals);
+      throw error;
     }
   }
 
   /** Deletes the record if it is still this tenure's. Never rejects: what cannot be deleted runs out by itself. */
   async giveUp(tenure: Tenure): Promise<void> {
     const { map, view, key } = this.#options;
-    let revision = tenure.revision;
+    let { revision } = tenure;
     try {
       for (let attempt = 1; attempt <= tries; attempt += 1) {
-        if (this.#unanswered.size > 0 || attempt > 1) {
-          const found = this.#recognise(tenure, await this.#read());
-          if (found.type === "TAKEN") return;
-          revision = found.type === "STANDS" ? found.revision : found.tenure.revision;
-        }
         const deleted = await map.delete(key, revision);
-        if (!deleted.ok) continue;
-        view.noteOwnWrite({ key, value: undefined, revision: deleted.revision });
-        return;
+        if (deleted.ok) {
+          view.noteOwnWrite({ key, value: undefined, revision: deleted.revision });
+          return;
+        }
+        const found = this.#recognise(tenure, await this.#read());
+        if (found.type === "TAKEN") return;
+        revision = found.type === "STANDS" ? found.revision : found.tenure.revision;
       }
     } catch {
       return;

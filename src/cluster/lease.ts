@@ -1,5 +1,5 @@
 import { createActor, type ActorRefFrom } from "xstate";
-import { leaseMachine, type LeaseEvent, type Tenure } from "../../machines/lease";
+import { leaseMachine, type Tenure } from "../../machines/lease";
 import type { TimerId } from "../clock";
 import { LeaseLostError, toError } from "../errors";
 import { systemRandom, type Random } from "../identity";
@@ -208,11 +208,10 @@ export class Lease {
 
   async #renew(tenure: Tenure): Promise<void> {
     this.#arm(tenure, Infinity);
-    const event: LeaseEvent = await this.#record.renew(tenure);
+    const event = await this.#record.renew(tenure);
     this.#renewal = undefined;
-    // The answer may be older than a lapse, or than a tenure that has begun since.
-    if (this.#actor.getSnapshot().context.tenure?.number !== tenure.number) return;
-    if (event.type === "TAKEN" || !this.#lapse()) this.#actor.send(event);
+    // Another tenure may have begun since.
+    if (this.#actor.getSnapshot().context.tenure?.number === tenure.number) this.#actor.send(event);
   }
 
   #end(reason: string): void {

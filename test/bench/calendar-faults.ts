@@ -39,6 +39,7 @@ const tallies = [ostinato, croner, cronParser, cronPackage, nodeSchedule].map((p
   manners: { late: 0, early: 0, stuck: 0, none: 0 },
   examples: new Map(),
   known: new Map(),
+  asks: new Map(),
 }));
 
 function answer(tally: Tally, check: Check): number | undefined {

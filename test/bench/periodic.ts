@@ -84,7 +84,13 @@ async function rate(): Promise<number> {
   let runs = 0;
   const tasks = 200;
   for (let index = 0; index < tasks; index++) {
-    runtime.spawn({ name: `fast-${String(index)}`, schedule: interval(2), minCycle: 1, maxCycle: "1h", run: () => (runs += 1) });
+    runtime.spawn({
+      name: `fast-${String(index)}`,
+      schedule: interval(2),
+      minCycle: 1,
+      maxCycle: "1h",
+      run: () => (runs += 1),
+    });
   }
   await runtime.start();
   await pause(1_000);

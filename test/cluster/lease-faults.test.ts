@@ -175,4 +175,29 @@ test("A campaign on a store that was closed is refused instead of waiting for ev
   assert.is(await campaign, "ERR_STORE_CLOSED");
 });
 
+test("An answer that comes in a later tenure concerns nobody any more", async () => {
+  const { clock, node } = cluster();
+  const holder = node("a");
+  const lease = holder.lease();
+  await lease.acquire();
+  holder.map.latency = length / 2;
+  await clock.advance(length - 1);
+  assert.ok(lease.signal.aborted);
+  holder.map.latency = 0;
+  await lease.acquire();
+  await clock.advance(5 * length);
+  assert.ok(lease.valid());
+  assert.not.ok(lease.signal.aborted);
+});
+
+test("A record that is gone, as with a store made anew, is a lost lease", async () => {
+  const { clock, node, map } = cluster();
+  const lease = node("a").lease();
+  await lease.acquire();
+  await map.delete("job", 1);
+  await clock.advance(0);
+  assert.instance(lease.signal.reason, LeaseLostError);
+  assert.not.ok(lease.valid());
+});
+
 test.run();

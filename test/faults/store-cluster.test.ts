@@ -1,0 +1,111 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { natsStore } from "../../src/stores/nats";
+import { storeContract } from "../contracts/store";
+import { startNatsCluster, type NatsServer } from "../helpers/nats-server";
+
+let count = 0;
+for (const version of ["2.10.27", "2.15.1"] as const) {
+  let cluster: Promise<NatsServer[]> | undefined;
+  const makeOptions = async () => {
+    const servers = await (cluster ??= startNatsCluster({ version }));
+    return {
+      servers: servers.map(({ url }) => url),
+      replicas: 3,
+      namespace: `c${String(++count)}`,
+      requestTimeout: "4s",
+    } as const;
+  };
+  const make = async () => {
+    const options = await makeOptions();
+    const stores = [natsStore(options)];
+    return {
+      store: stores[0]!,
+      reopen: async () => {
+        const other = natsStore(options);
+        stores.push(other);
+        await other.open();
+        return other;
+      },
+      cleanup: async () => {
+        for (const store of stores) await store.close();
+      },
+    };
+  };
+  storeContract(`three nats-servers ${version}, three replicas`, make);
+
+  test(`${version}: three that count together lose and invent nothing while servers are killed in turn and leaders step down`, async () => {
+    const options = await makeOptions();
+    const servers = (await cluster) ?? [];
+    const stores = [1, 2, 3].map(() => natsStore({ ...options, requestTimeout: 1000 }));
+    await Promise.all(stores.map((store) => store.open()));
+    const won = new Set<string>();
+    const unknown = new Set<string>();
+    let isOver = false;
+    const counters = stores.map(async (store, name) => {
+      const map = store.map("m");
+      for (let attempt = 0; !isOver; attempt += 1) {
+        const mark = `${String(name)}.${String(attempt)}`;
+        try {
+          const entry = await map.get("counter");
+          const marks = entry ? (JSON.parse(entry.value) as string[]) : [];
+          const value = JSON.stringify([...marks, mark]);
+          const answer = entry
+            ? await map.update("counter", value, entry.revision)
+            : await map.create("counter", value);
+          if (answer.ok) won.add(mark);
+        } catch (error) {
+          const { code } = error as { code?: string };
+          if (code === "ERR_STORE_UNKNOWN") unknown.add(mark);
+          else assert.is(code, "ERR_STORE_UNAVAILABLE");
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+    });
+    const more = async (by: number) => {
+      const goal = won.size + by;
+      while (won.size < goal) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await more(20);
+    for (const server of servers) {
+      await server.kill();
+      await more(20);
+      await server.restart();
+      await more(20);
+    }
+    const { connect } = await import("nats");
+    const connection = await connect({ servers: [...options.servers] });
+    for (let round = 0; round < 3; round += 1) {
+      await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.KV_${options.namespace}_m`, undefined, {
+        timeout: 4000,
+      });
+      await more(20);
+    }
+    await connection.close();
+    isOver = true;
+    await Promise.all(counters);
+    let entry;
+    while (!entry)
+      entry = await stores[0]
+        ?.map("m")
+        .get("counter")
+        .catch(() => undefined);
+    const marks = JSON.parse(entry.value) as string[];
+    assert.is(new Set(marks).size, marks.length);
+    assert.equal(
+      [...won].filter((mark) => !marks.includes(mark)),
+      [],
+    );
+    assert.equal(
+      marks.filter((mark) => !won.has(mark) && !unknown.has(mark)),
+      [],
+    );
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
+  test(`${version}: the cluster ends`, async () => {
+    await Promise.all(((await cluster) ?? []).map((server) => server.stop()));
+  });
+}
+
+test.run();
