@@ -11,11 +11,11 @@ export type Verdict =
   | { type: "CLAIMED"; tick: number; attempt: number; fencingToken: number; runId: string };
 
 /** What becomes of a task once the end of a run has been recorded. */
-export type Recorded =
-  | { type: "RECORDED"; then: "idle"; nextDue: number }
-  | { type: "RECORDED"; then: "look" }
-  | { type: "RECORDED"; then: "backoff"; retryAt: number }
-  | { type: "RECORDED"; then: "finished" };
+export type Afterwards =
+  { then: "idle"; nextDue: number } | { then: "look" } | { then: "backoff"; retryAt: number } | { then: "finished" };
+
+/** A run has ended, and its end is written down. */
+export type Recorded = Afterwards & { type: "RECORDED"; outcome: Outcome; error?: string | undefined };
 
 /** All that a task's statechart understands. */
 export type TaskEvent =
@@ -29,7 +29,6 @@ export type TaskEvent =
   | { type: "STOP" }
   | { type: "TIMED_OUT" }
   | { type: "LEASE_LOST" }
-  | { type: "SETTLED"; outcome: Outcome; error?: string }
   | Verdict
   | Recorded;
 

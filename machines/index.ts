@@ -1,5 +1,5 @@
-export { taskMachine, type TaskMachineContext } from "./task";
+export { taskMachine, type IdleReason, type TaskMachineContext } from "./task";
 export { supervisorMachine, type SupervisorMachineContext } from "./supervisor";
 export { rootMachine } from "./root";
-export type { ChildExit, Recorded, SupervisorEvent, TaskEvent, Verdict } from "./events";
+export type { Afterwards, ChildExit, Recorded, SupervisorEvent, TaskEvent, Verdict } from "./events";
 export { leaseMachine, type LeaseEvent, type LeaseMachineContext, type Tenure } from "./lease";

@@ -2,16 +2,22 @@ import { assign, setup } from "xstate";
 import type { Outcome } from "../src/task";
 import type { TaskEvent } from "./events";
 
+/** Why an idle task does not run now. */
+export type IdleReason = "unstarted" | "notDue" | "paused" | "heldElsewhere" | "storeUnreachable" | "newerRecord";
+
 /** What an inspector shows of a task; the record in the store is the truth behind it. Times are milliseconds of the wall. */
 export interface TaskMachineContext {
   name: string;
   /** Long-lived work has no schedule: it runs as soon as it is started and its end is its supervisor's business. */
   continuous: boolean;
+  because: IdleReason;
   nextDue?: number | undefined;
   tick?: number | undefined;
   attempt: number;
   fencingToken?: number | undefined;
   runId?: string | undefined;
+  /** The run was told to end before it had: its function has not returned yet. */
+  cutShortBy?: "timeout" | "lostLease" | undefined;
   holder?: string | undefined;
   retryAt?: number | undefined;
   outcome?: Outcome | undefined;
@@ -28,12 +34,14 @@ const unprovided = (): void => undefined;
 /**
  * One task: idle → checking → running → backoff → finished.
  *
- * `checking` decides whether the task is due here and, in a cluster, claims the tick; `running` is one attempt, with
- * its end recorded before anything else may begin; `backoff` waits for the next attempt of the same tick (or, for
- * long-lived work, for the supervisor's restart); `finished` has nothing more to do until it is started again.
+ * `idle` waits, and its context says for what; `checking` decides whether the task is due here and, in a cluster,
+ * claims the tick; `running` is one attempt, with its end recorded before anything else may begin; `backoff` waits for
+ * the next attempt of the same tick (or, for long-lived work, for the supervisor's restart); `finished` has nothing
+ * more to do until it is started again. The states are flat and one event makes one step, because a process may hold
+ * ten thousand of these.
  *
- * No effect happens here: `check`, `abandonClaim`, `startRun`, `drain`, `abortRun`, `record`, `await…` and
- * `reportExit` come in through `provide`, and answer by events.
+ * No effect happens here: `awaitTick`, `check`, `abandonClaim`, `startRun`, `drain`, `awaitRetry` and `reportExit` come
+ * in through `provide`, and answer by events.
  */
 export const taskMachine = setup({
   types: {
@@ -42,62 +50,77 @@ export const taskMachine = setup({
     events: {} as TaskEvent,
   },
   actions: {
-    /** Decide, and claim if due: answers with exactly one verdict. */
+    /** Have TICK sent when the next look is due; none while unstarted or paused. */
+    awaitTick: unprovided,
+    /** Stop waiting; decide, and claim if due. Answers with exactly one verdict. */
     check: unprovided,
     /** Hand a tick that was claimed for nothing to whoever wants it. */
     abandonClaim: unprovided,
-    /** Call the user's function. Answers SETTLED, and TIMED_OUT or LEASE_LOST before that where they apply. */
+    /** Call the user's function and write down how it ended. Answers RECORDED, and TIMED_OUT or LEASE_LOST before that. */
     startRun: unprovided,
     /** Let the run end by itself until the shutdown deadline, then abort it; long-lived work is told at once. */
     drain: unprovided,
-    /** Write down how the run ended: answers RECORDED. */
-    record: unprovided,
-    /** Have TICK sent when the next look is due. */
-    awaitTick: unprovided,
     /** Have TICK sent when the next attempt is due. */
     awaitRetry: unprovided,
-    /** Nothing is to wake this task any more. */
-    cancelWaiting: unprovided,
-    /** Tell the supervisor that this child has ended. */
+    /** Nothing is to wake this task any more: tell the supervisor that this child has ended. */
     reportExit: unprovided,
-    noteClaim: assign(({ event }) =>
-      event.type === "CLAIMED"
-        ? {
-            tick: event.tick,
-            attempt: event.attempt,
-            fencingToken: event.fencingToken,
-            runId: event.runId,
-            holder: undefined,
-            retryAt: undefined,
-            refusal: undefined,
-          }
-        : {},
-    ),
-    noteEnd: assign(({ event, context }) =>
-      event.type === "SETTLED"
-        ? { outcome: event.outcome, error: event.error, runs: context.runs + 1, runId: undefined }
-        : {},
-    ),
-    noteWaiting: assign(({ event }) => {
-      if (event.type !== "RECORDED") return {};
-      if (event.then === "backoff") return { retryAt: event.retryAt };
-      return event.then === "idle" ? { nextDue: event.nextDue } : {};
-    }),
+    notePause: assign({ paused: true, because: ({ context }) => pausedUnlessUnstarted(context) }),
+    noteResume: assign({ paused: false }),
     noteStop: assign({ stopping: true }),
+    noteRestart: assign({ stopping: false }),
+    noteRestartDelay: assign(({ event }) => (event.type === "AWAIT_RESTART" ? { retryAt: event.retryAt } : {})),
+    noteTimeout: assign({ cutShortBy: "timeout" }),
+    noteLostLease: assign({ cutShortBy: "lostLease" }),
+    noteVerdict: assign(({ context, event }): Partial<TaskMachineContext> => {
+      const because = (reason: IdleReason): IdleReason => (context.paused ? "paused" : reason);
+      switch (event.type) {
+        case "NOT_DUE":
+          return { because: because("notDue"), nextDue: event.nextDue, holder: undefined, refusal: undefined };
+        case "HELD":
+          return { because: because("heldElsewhere"), holder: event.holder };
+        case "RETRY_DUE_LATER":
+          return { because: because("notDue"), retryAt: event.retryAt, holder: undefined };
+        case "UNREACHABLE":
+          return { because: because("storeUnreachable") };
+        case "REFUSED":
+          return { because: because("newerRecord"), refusal: event.reason };
+        default:
+          return {};
+      }
+    }),
+    noteClaim: assign(({ event }): Partial<TaskMachineContext> => {
+      if (event.type !== "CLAIMED") return {};
+      const { tick, attempt, fencingToken, runId } = event;
+      return { tick, attempt, fencingToken, runId, holder: undefined, retryAt: undefined, refusal: undefined };
+    }),
+    noteEnd: assign(({ event, context }): Partial<TaskMachineContext> => {
+      if (event.type !== "RECORDED") return {};
+      return {
+        because: context.paused ? "paused" : "notDue",
+        outcome: event.outcome,
+        error: event.error,
+        runs: context.runs + 1,
+        runId: undefined,
+        cutShortBy: undefined,
+        ...(event.then === "idle" ? { nextDue: event.nextDue } : {}),
+        ...(event.then === "backoff" ? { retryAt: event.retryAt } : {}),
+      };
+    }),
   },
   guards: {
+    started: ({ context }) => context.because !== "unstarted",
     stopping: ({ context }) => context.stopping,
     paused: ({ context }) => context.paused,
-    continuous: ({ context }) => context.continuous,
     looksAgain: ({ event }) => event.type === "RECORDED" && event.then === "look",
     finishes: ({ event }) => event.type === "RECORDED" && event.then === "finished",
-    goesToBackoff: ({ event }) => event.type === "RECORDED" && event.then === "backoff",
+    backsOff: ({ event }) => event.type === "RECORDED" && event.then === "backoff",
   },
 }).createMachine({
   id: "task",
   context: ({ input }) => ({
     name: input.name,
     continuous: input.continuous,
+    because: "unstarted",
     attempt: 0,
     stopping: false,
     paused: false,
@@ -106,28 +129,19 @@ export const taskMachine = setup({
   initial: "idle",
   states: {
     idle: {
-      initial: "unstarted",
+      entry: "awaitTick",
       on: {
+        START: "checking",
+        TICK: "checking",
+        CHANGED: "checking",
+        TRIGGER: { guard: "started", target: "checking" },
+        PAUSE: { target: "idle", reenter: true, actions: "notePause" },
+        RESUME: [{ guard: "started", target: "checking", actions: "noteResume" }, { actions: "noteResume" }],
         STOP: "finished",
-        TRIGGER: "checking",
-        PAUSE: { target: ".paused", actions: assign({ paused: true }) },
-      },
-      states: {
-        unstarted: {
-          on: { START: "#task.checking", PAUSE: { actions: assign({ paused: true }) }, TRIGGER: {} },
-        },
-        waiting: { entry: "awaitTick", on: { TICK: "#task.checking", CHANGED: "#task.checking" } },
-        heldElsewhere: { entry: "awaitTick", on: { TICK: "#task.checking", CHANGED: "#task.checking" } },
-        unreachable: { entry: "awaitTick", on: { TICK: "#task.checking", CHANGED: "#task.checking" } },
-        refused: { entry: "awaitTick", on: { TICK: "#task.checking", CHANGED: "#task.checking" } },
-        paused: {
-          entry: "cancelWaiting",
-          on: { RESUME: { target: "#task.checking", actions: assign({ paused: false }) } },
-        },
       },
     },
     checking: {
-      entry: ["cancelWaiting", "check"],
+      entry: "check",
       on: {
         CLAIMED: [
           { guard: "stopping", target: "finished", actions: ["noteClaim", "abandonClaim"] },
@@ -135,80 +149,70 @@ export const taskMachine = setup({
         ],
         NOT_DUE: [
           { guard: "stopping", target: "finished" },
-          { guard: "paused", target: "idle.paused" },
-          {
-            target: "idle.waiting",
-            actions: assign({ nextDue: ({ event }) => event.nextDue, holder: undefined, refusal: undefined }),
-          },
+          { target: "idle", actions: "noteVerdict" },
         ],
         HELD: [
           { guard: "stopping", target: "finished" },
-          { guard: "paused", target: "idle.paused" },
-          { target: "idle.heldElsewhere", actions: assign({ holder: ({ event }) => event.holder }) },
+          { target: "idle", actions: "noteVerdict" },
+        ],
+        UNREACHABLE: [
+          { guard: "stopping", target: "finished" },
+          { target: "idle", actions: "noteVerdict" },
+        ],
+        REFUSED: [
+          { guard: "stopping", target: "finished" },
+          { target: "idle", actions: "noteVerdict" },
         ],
         RETRY_DUE_LATER: [
           { guard: "stopping", target: "finished" },
-          { guard: "paused", target: "idle.paused" },
-          { target: "backoff", actions: assign({ retryAt: ({ event }) => event.retryAt, holder: undefined }) },
-        ],
-        UNREACHABLE: [{ guard: "stopping", target: "finished" }, { target: "idle.unreachable" }],
-        REFUSED: [
-          { guard: "stopping", target: "finished" },
-          { target: "idle.refused", actions: assign({ refusal: ({ event }) => event.reason }) },
+          { guard: "paused", target: "idle", actions: "noteVerdict" },
+          { target: "backoff", actions: "noteVerdict" },
         ],
         EXHAUSTED: "finished",
-        PAUSE: { actions: assign({ paused: true }) },
-        RESUME: { actions: assign({ paused: false }) },
+        PAUSE: { actions: "notePause" },
+        RESUME: { actions: "noteResume" },
         STOP: { actions: "noteStop" },
       },
     },
     running: {
       entry: "startRun",
-      initial: "active",
       on: {
-        PAUSE: { actions: assign({ paused: true }) },
-        RESUME: { actions: assign({ paused: false }) },
+        RECORDED: [
+          { guard: "stopping", target: "finished", actions: "noteEnd" },
+          { guard: "looksAgain", target: "checking", actions: "noteEnd" },
+          { guard: "backsOff", target: "backoff", actions: "noteEnd" },
+          { guard: "finishes", target: "finished", actions: "noteEnd" },
+          { target: "idle", actions: "noteEnd" },
+        ],
+        TIMED_OUT: { actions: "noteTimeout" },
+        LEASE_LOST: { actions: "noteLostLease" },
+        PAUSE: { actions: "notePause" },
+        RESUME: { actions: "noteResume" },
         STOP: { actions: ["noteStop", "drain"] },
-      },
-      states: {
-        active: {
-          on: { SETTLED: { target: "recording", actions: "noteEnd" }, TIMED_OUT: "overrun", LEASE_LOST: "overrun" },
-        },
-        /** Told to end, but its function has not returned yet: nothing else may start meanwhile. */
-        overrun: { on: { SETTLED: { target: "recording", actions: "noteEnd" }, LEASE_LOST: {} } },
-        recording: {
-          entry: "record",
-          on: {
-            RECORDED: [
-              { guard: "stopping", target: "#task.finished" },
-              { guard: "looksAgain", target: "#task.checking" },
-              { guard: "goesToBackoff", target: "#task.backoff", actions: "noteWaiting" },
-              { guard: "finishes", target: "#task.finished" },
-              { guard: "paused", target: "#task.idle.paused", actions: "noteWaiting" },
-              { target: "#task.idle.waiting", actions: "noteWaiting" },
-            ],
-          },
-        },
       },
     },
     backoff: {
       entry: "awaitRetry",
       on: {
+        START: "checking",
         TICK: "checking",
         CHANGED: "checking",
         TRIGGER: "checking",
-        START: "checking",
-        PAUSE: { target: "idle.paused", actions: assign({ paused: true }) },
+        PAUSE: { target: "idle", actions: "notePause" },
         STOP: "finished",
       },
     },
     finished: {
-      entry: ["cancelWaiting", "reportExit"],
-      exit: assign({ stopping: false }),
+      entry: "reportExit",
+      exit: "noteRestart",
       on: {
         START: "checking",
-        AWAIT_RESTART: { target: "backoff", actions: assign({ retryAt: ({ event }) => event.retryAt }) },
+        AWAIT_RESTART: { target: "backoff", actions: "noteRestartDelay" },
       },
     },
   },
 });
+
+function pausedUnlessUnstarted({ because }: TaskMachineContext): IdleReason {
+  return because === "unstarted" ? because : "paused";
+}

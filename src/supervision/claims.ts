@@ -1,4 +1,4 @@
-import type { Recorded, Verdict } from "../../machines/events";
+import type { Afterwards, Verdict } from "../../machines/events";
 import type { Clock } from "../clock";
 import type { View } from "../cluster/view";
 import type { LeaseLostError } from "../errors";
@@ -210,12 +210,12 @@ export class Claims {
   }
 
   /** Ends the claim by writing down how the run went; `stored` is false when the record is somebody else's by now. */
-  end(result: RunResult): Promise<{ stored: boolean; recorded: Recorded }> {
+  end(result: RunResult): Promise<{ stored: boolean; afterwards: Afterwards }> {
     const tenure = this.#tenure;
     const { clock, nodeId, retry, random, rule } = this.#options;
     if (tenure === undefined || result.outcome === "leaseLost") {
       this.#tenure = undefined;
-      return Promise.resolve({ stored: false, recorded: { type: "RECORDED", then: "look" } });
+      return Promise.resolve({ stored: false, afterwards: { then: "look" } });
     }
     const next = afterRun(tenure.record, result, {
       now: clock.now(),
@@ -226,21 +226,21 @@ export class Claims {
     });
     return tenure.end(next).then((revision) => {
       if (this.#tenure === tenure) this.#tenure = undefined;
-      if (revision === undefined) return { stored: false, recorded: { type: "RECORDED", then: "look" } };
+      if (revision === undefined) return { stored: false, afterwards: { then: "look" } };
       this.#parsed = { revision, read: { kind: "record", record: next } };
-      return { stored: true, recorded: this.#afterwards(next) };
+      return { stored: true, afterwards: this.#afterwards(next) };
     });
   }
 
   /** What the task waits for now that its record says `record`. */
-  #afterwards(record: TaskRecord): Recorded {
-    if (this.#options.rule === undefined) return { type: "RECORDED", then: "finished" };
+  #afterwards(record: TaskRecord): Afterwards {
+    if (this.#options.rule === undefined) return { then: "finished" };
     const decision = this.#decide(record, false);
-    if (decision.kind === "exhausted") return { type: "RECORDED", then: "finished" };
-    if (decision.kind === "retryLater") return { type: "RECORDED", then: "backoff", retryAt: decision.at };
+    if (decision.kind === "exhausted") return { then: "finished" };
+    if (decision.kind === "retryLater") return { then: "backoff", retryAt: decision.at };
     // What is due already gets its turn from a timer, so that a task that is always late leaves room for the others.
     const nextDue = decision.kind === "wait" ? decision.until : this.#options.clock.now();
-    return { type: "RECORDED", then: "idle", nextDue };
+    return { then: "idle", nextDue };
   }
 
   /** Stops every effort; the record is left as it is, and its lease runs out. */

@@ -9,10 +9,8 @@ export interface TaskEffects {
   abandonClaim(): void;
   startRun(): void;
   drainRun(): void;
-  record(): void;
-  awaitTick(): void;
+  awaitTick(context: TaskMachineContext): void;
   awaitRetry(context: TaskMachineContext): void;
-  cancelWaiting(): void;
   reportExit(): void;
 }
 
@@ -32,10 +30,8 @@ export const taskLogic = taskMachine.provide({
     abandonClaim: ({ self }: Self) => owners.get(self)?.abandonClaim(),
     startRun: ({ self }: Self) => owners.get(self)?.startRun(),
     drain: ({ self }: Self) => owners.get(self)?.drainRun(),
-    record: ({ self }: Self) => owners.get(self)?.record(),
-    awaitTick: ({ self }: Self) => owners.get(self)?.awaitTick(),
+    awaitTick: ({ self, context }) => owners.get(self)?.awaitTick(context),
     awaitRetry: ({ self, context }) => owners.get(self)?.awaitRetry(context),
-    cancelWaiting: ({ self }: Self) => owners.get(self)?.cancelWaiting(),
     reportExit: ({ self }: Self) => owners.get(self)?.reportExit(),
   },
 });

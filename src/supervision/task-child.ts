@@ -128,7 +128,7 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   dispose(): void {
-    this.cancelWaiting();
+    this.#cancelWaiting();
     this.overdue.forget();
     this.#clearDeadline();
     this.#unlisten();
@@ -152,8 +152,7 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   requestRun(): Promise<TriggerResult> {
-    const value = (this.actor.getSnapshot() as { value: unknown }).value;
-    const started = JSON.stringify(value) !== '{"idle":"unstarted"}' && this.#stopped === undefined;
+    const started = this.context.because !== "unstarted" && this.#stopped === undefined;
     return this.trigger.request(this.#state(), started);
   }
 
@@ -167,6 +166,7 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   check(context: TaskMachineContext, event: TaskEvent): void {
+    this.#cancelWaiting();
     const triggered = this.trigger.taken(event.type === "TRIGGER");
     if (context.paused && !triggered) {
       this.#send({ type: "NOT_DUE", nextDue: Infinity });
@@ -230,7 +230,7 @@ export class TaskChild implements Child, TaskEffects {
         settled = true;
         this.#end = end;
         this.#run = undefined;
-        this.#send({ type: "SETTLED", outcome: end.outcome, ...(end.error ? { error: end.error.message } : {}) });
+        this.#record(end);
       },
     });
     if (!settled) this.#run = run;
@@ -252,22 +252,23 @@ export class TaskChild implements Child, TaskEffects {
     } else if (shutdown !== Infinity) this.#deadline = clock.setTimeout(() => giveUpAfter(lastGrace), shutdown);
   }
 
-  record(): void {
-    const end = this.#end;
+  #record(end: RunEnd): void {
     this.overdue.ended();
     const { outcome, error, retryAfter } = end;
     const startedAt = this.claims.record?.startedAt;
     void this.claims
       .end({ outcome, ...(error ? { error: error.message } : {}), ...(retryAfter === undefined ? {} : { retryAfter }) })
-      .then(({ stored, recorded }) => {
-        this.#tellEnd(end, stored, startedAt, recorded.then === "backoff" ? recorded.retryAt : undefined);
+      .then(({ stored, afterwards }) => {
+        this.#tellEnd(end, stored, startedAt, afterwards.then === "backoff" ? afterwards.retryAt : undefined);
         this.trigger.ended(outcome, error);
-        if (recorded.then === "idle") this.#verdict = { type: "NOT_DUE", nextDue: recorded.nextDue };
-        this.#send(recorded);
+        if (afterwards.then === "idle") this.#verdict = { type: "NOT_DUE", nextDue: afterwards.nextDue };
+        this.#send({ type: "RECORDED", ...afterwards, outcome, error: error?.message });
       });
   }
 
-  awaitTick(): void {
+  awaitTick({ because }: TaskMachineContext): void {
+    this.#cancelWaiting();
+    if (because === "unstarted" || because === "paused") return;
     this.#waiting = true;
     const { alarms, clock } = this.#host;
     const verdict = this.#verdict;
@@ -292,18 +293,20 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   awaitRetry(context: TaskMachineContext): void {
+    this.#cancelWaiting();
     if (context.retryAt === undefined || context.continuous) return;
     this.#waiting = true;
     this.#alarm = this.#host.alarms.at(context.retryAt, () => this.#send({ type: "TICK" }));
   }
 
-  cancelWaiting(): void {
+  #cancelWaiting(): void {
     this.#waiting = false;
     this.#alarm?.cancel();
     this.#alarm = undefined;
   }
 
   reportExit(): void {
+    this.#cancelWaiting();
     this.#clearDeadline();
     this.overdue.forget();
     if (this.#stopped !== undefined) {
