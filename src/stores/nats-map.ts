@@ -1,3 +1,4 @@
+import type { Msg } from "nats";
 import { OstinatoError } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
@@ -148,15 +149,36 @@ export class NatsMap implements RevisionMap {
   private async write(encoded: string, value: string, headers: ReturnType<typeof valueHeaders>): Promise<Attempt> {
     let answer: { seq?: number; error?: ApiError };
     try {
-      const message = await this.link.request(this.bucket.subjects + encoded, value, headers);
+      const message = await this.ask(() => this.link.request(this.bucket.subjects + encoded, value, headers));
       answer = JSON.parse(Buffer.from(message.data).toString("utf8")) as typeof answer;
     } catch (error) {
-      if (error instanceof NoAnswer && error.silence === "no responders") this.bucket.forget();
       throw error instanceof NoAnswer ? writeError(this.bucket.stream, error) : error;
     }
     if (answer.error && isConflict(answer.error)) return { conflict: answer.error };
     if (answer.error) throw writeError(this.bucket.stream, answer.error);
     return { revision: answer.seq ?? 0 };
+  }
+
+  /**
+   * Asks again while nobody answers, for as long as an answer may take: for a moment nobody does when a leader has gone,
+   * or in a cluster whose servers have not all heard of a new stream. What nobody got has changed nothing.
+   */
+  private async ask(send: () => Promise<Msg>): Promise<Msg> {
+    const { clock, requestTimeout } = this.link.settings;
+    const deadline = clock.monotonic() + requestTimeout;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await send();
+      } catch (error) {
+        const nobody = error instanceof NoAnswer && error.silence === "no responders";
+        if (!nobody) throw error;
+        this.bucket.forget();
+        const delay = backoffDelay(retry, attempt, systemRandom());
+        if (clock.monotonic() + delay >= deadline) throw error;
+        await this.sleep(delay);
+        await this.bucket.ready();
+      }
+    }
   }
 
   /** The key's last message as the stream's leader holds it, a deletion's mark included. */
@@ -185,7 +207,10 @@ export class NatsMap implements RevisionMap {
       );
     }
     if (attempt === 1) return;
-    const delay = backoffDelay(retry, attempt - 1, systemRandom());
-    await new Promise<void>((resolve) => this.link.settings.clock.setTimeout(resolve, delay));
+    await this.sleep(backoffDelay(retry, attempt - 1, systemRandom()));
+  }
+
+  private sleep(delay: number): Promise<void> {
+    return new Promise((resolve) => this.link.settings.clock.setTimeout(resolve, delay));
   }
 }
