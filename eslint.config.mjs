@@ -31,6 +31,8 @@ const layers = [
     packages: ["rxjs", "node:*", "node:timers", "node:perf_hooks"],
   },
   { name: "ticks", files: /^src\/(ticks|alarms)$/, may: [...rules, "clocks"], packages: ["rxjs"] },
+  // A network needs deadlines in real time, whatever clock the runtime goes by.
+  { name: "stores", files: /^src\/stores\/nats$/, may: [...rules, "clocks"], types: ["nats"] },
   { name: "stores", files: /^src\/stores\//, may: rules, packages: ["lmdb", "nats", "node:*"] },
   {
     name: "tasks",

@@ -147,9 +147,10 @@ export class NatsLink {
   }
 
   private take(status: Status, connection: NatsConnection, exchange: NatsExchange): void {
-    if (status.type === "disconnect") {
+    const type: string = status.type;
+    if (type === "disconnect") {
       this.goOffline(exchange, "the connection was lost", connection.getServer());
-    } else if (status.type === "reconnect") {
+    } else if (type === "reconnect") {
       exchange.resume();
       this.up = true;
       this.tell("reconnect", connection.getServer());

@@ -1,6 +1,5 @@
 import type { ConnectionOptions } from "nats";
 import type { Clock } from "../clock";
-import { systemClock } from "../clocks/system";
 import { parseDuration, type Duration } from "../duration";
 import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
 import { withoutSecrets } from "./nats-errors";
@@ -50,9 +49,9 @@ const connectionDefaults: ConnectionOptions = {
   noAsyncTraces: true,
 };
 
-export function parseNatsOptions(options: NatsStoreOptions): NatsSettings {
+export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock): NatsSettings {
   refuseUnknown("natsStore", options, [...ours, ...theirs]);
-  const { namespace = "ostinato", replicas, storage, requestTimeout, clock = systemClock, ...connection } = options;
+  const { namespace = "ostinato", replicas, storage, requestTimeout, clock = defaultClock, ...connection } = options;
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);
   }

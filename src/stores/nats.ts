@@ -1,3 +1,4 @@
+import { systemClock } from "../clocks/system";
 import type { Store } from "../store";
 import { checkMapName } from "./arguments";
 import { NoAnswer, readError } from "./nats-errors";
@@ -15,7 +16,7 @@ export type { NatsStoreOptions } from "./nats-options";
  * `open()` also rejects with ERR_STORE_PERMISSION and ERR_STORE_SETTINGS.
  */
 export function natsStore(options: NatsStoreOptions = {}): Store {
-  const settings = parseNatsOptions(options);
+  const settings = parseNatsOptions(options, systemClock);
   const link = new NatsLink(settings);
   const maps = new Map<string, NatsMap>();
   const map = (name: string): NatsMap => {

@@ -3,7 +3,7 @@ import type { Clock, TimerId } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
-import type { Store } from "../store";
+import type { Store, StoreEvent } from "../store";
 import type { RecordPlace } from "./claims";
 import type { Report } from "./report";
 
@@ -44,7 +44,7 @@ export class Records {
     if (!this.#open) {
       this.#open = true;
       users.set(this.#store, (users.get(this.#store) ?? 0) + 1);
-      this.#unlisten = this.#store.onEvent((event) => this.#report.tell(event));
+      this.#unlisten = this.#store.onEvent((event) => this.#take(event));
     }
     try {
       await this.#store.open();
@@ -65,7 +65,7 @@ export class Records {
         answered: () => this.#noteAnswer(),
       };
       this.#noteAnswer();
-      for (const listeners of [...this.#listeners.values()]) for (const listener of [...listeners]) listener();
+      this.#wakeAll();
     } catch (error) {
       const passing =
         error instanceof OstinatoError &&
@@ -106,16 +106,30 @@ export class Records {
     if (left === 0) await this.#store.close();
   }
 
-  /** An outage is told once, when it begins and when it ends, however many tasks run into it (`N14`). */
-  #noteFailure(error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#report.tell({ type: "offline", err: toError(error) });
+  #take(event: StoreEvent): void {
+    if (event.type === "online") {
+      this.#noteAnswer(event.server);
+      // What was put off while nothing could be written is looked at now, not at its next try.
+      this.#wakeAll();
+    } else if (event.type === "offline") this.#noteFailure(undefined, event.server);
+    else this.#report.tell(event);
   }
 
-  #noteAnswer(): void {
+  #wakeAll(): void {
+    for (const listeners of [...this.#listeners.values()]) for (const listener of [...listeners]) listener();
+  }
+
+  /** An outage is told once, when it begins and when it ends, however many tasks run into it (`N14`). */
+  #noteFailure(error: unknown, server?: string): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    const err = error === undefined ? {} : { err: toError(error) };
+    this.#report.tell({ type: "offline", ...err, ...(server === undefined ? {} : { server }) });
+  }
+
+  #noteAnswer(server?: string): void {
     if (!this.#failed) return;
     this.#failed = false;
-    this.#report.tell({ type: "online" });
+    this.#report.tell({ type: "online", ...(server === undefined ? {} : { server }) });
   }
 }

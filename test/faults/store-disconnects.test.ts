@@ -68,7 +68,7 @@ function written(answer: Written): number {
 async function codeOf(call: Promise<unknown>): Promise<string> {
   return call.then(
     (value) => `no error but ${JSON.stringify(value)}`,
-    (error: { code?: string }) => error.code ?? String(error),
+    (error: unknown) => (error as { code?: string }).code ?? (error as Error).message,
   );
 }
 

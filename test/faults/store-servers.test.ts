@@ -167,7 +167,7 @@ test("a server that stands still makes writes unknown, and all goes on when it m
       const codes = [map.update("k", "2", revision), map.get("k")].map((call) =>
         call.then(
           () => "answered",
-          (error: { code?: string }) => error.code,
+          (error: unknown) => (error as { code?: string }).code,
         ),
       );
       assert.equal(await Promise.all(codes), ["ERR_STORE_UNKNOWN", "ERR_STORE_UNAVAILABLE"]);

@@ -1,10 +1,19 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRuntime, fileStore, memoryStore, type Runtime, type RuntimeOptions, type Store } from "ostinato";
+import {
+  createRuntime,
+  fileStore,
+  memoryStore,
+  natsStore,
+  type Runtime,
+  type RuntimeOptions,
+  type Store,
+} from "ostinato";
 import { virtualClock, type VirtualClock } from "ostinato/testing";
 import pino, { type Logger } from "pino";
 import { test } from "uvu";
+import { natsVersions, startNatsServer, type NatsServer, type NatsVersion } from "./nats-server";
 import { settling } from "./settling-store";
 
 /** A log line as it was written, parsed. */
@@ -55,8 +64,26 @@ const file: StoreKind = {
   },
 };
 
+/** A real server of this version, one for all tests of a file; each test has a namespace of its own. */
+function nats(version: NatsVersion): StoreKind {
+  let server: Promise<NatsServer> | undefined;
+  let count = 0;
+  test.after(async () => {
+    await (await server)?.stop();
+  });
+  return {
+    name: `nats ${version}`,
+    async make() {
+      const { url } = await (server ??= startNatsServer({ version }));
+      count += 1;
+      const store = natsStore({ servers: url, namespace: `test${String(count)}`, storage: "memory" });
+      return { store, cleanup: () => Promise.resolve() };
+    },
+  };
+}
+
 /** Every kind of store that the rows marked for all stores are run on. */
-export const everyStore: readonly StoreKind[] = [memory, file];
+export const everyStore: readonly StoreKind[] = [memory, file, ...natsVersions.map(nats)];
 
 async function inWorld(kind: StoreKind, body: (world: World) => Promise<void>): Promise<void> {
   const { store: real, cleanup } = await kind.make();
