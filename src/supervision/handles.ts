@@ -1,5 +1,5 @@
 import type { Child } from "./child";
-import { summarize, type Progress } from "./attempt";
+import { summarize, type Progress } from "./run-context";
 import type { TaskChild } from "./task-child";
 import type { SupervisorChild } from "./supervisor-child";
 import type { TriggerResult } from "./trigger";

@@ -1,4 +1,4 @@
-import type { Logger } from "pino";
+import type { Level, Logger } from "pino";
 import { Observable } from "rxjs";
 import type { Outcome } from "../task";
 
@@ -23,6 +23,24 @@ export type RuntimeEvent =
   | (About & { type: "restarting"; delayMs: number; restarts: number; err?: Error })
   | (About & { type: "gaveUp"; err: Error })
   | { type: "online" | "offline" | "disconnect" | "reconnect"; server?: string; err?: Error };
+
+const levels: Record<RuntimeEvent["type"], Level> = {
+  alive: "info",
+  start: "info",
+  finished: "info",
+  recovered: "info",
+  online: "info",
+  reconnect: "info",
+  progress: "debug",
+  aborted: "warn",
+  warning: "warn",
+  restarting: "warn",
+  offline: "warn",
+  disconnect: "warn",
+  failed: "error",
+  overdue: "error",
+  gaveUp: "error",
+};
 
 /**
  * The one place where things are told: one event, one log line, one call of each observer. It cannot throw, so that no
@@ -68,6 +86,7 @@ export class Report {
 
   #log(event: RuntimeEvent): void {
     const log = this.#logger;
+    if (!log.isLevelEnabled(levels[event.type])) return;
     switch (event.type) {
       case "alive":
         log.info({ event: "ALIVE", task: event.task, nextRun: event.nextRun }, this.#line("ALIVE", event.task));
@@ -126,7 +145,7 @@ export class Report {
         log.error({ event: "GAVE_UP", task: event.task, err: event.err }, event.err.message);
         return;
       default:
-        log[event.type === "online" || event.type === "reconnect" ? "info" : "warn"](
+        log[levels[event.type]](
           { event: event.type.toUpperCase(), server: event.server, err: event.err },
           `store ${event.type}`,
         );

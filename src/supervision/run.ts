@@ -1,7 +1,8 @@
 import type { Clock, TimerId } from "../clock";
 import { parseDuration } from "../duration";
 import { LeaseLostError, TimeoutError, toError } from "../errors";
-import { DiscardError, RetryAfterError, type Outcome, type Task, type TaskContext } from "../task";
+import { DiscardError, RetryAfterError, type Outcome, type Task } from "../task";
+import { abortContext, abortReason, type RunContext } from "./run-context";
 
 /** How one call of a user's function ended. */
 export interface RunEnd {
@@ -11,17 +12,9 @@ export interface RunEnd {
   retryAfter?: number;
 }
 
-/** One call of a user's function, from its start until it has settled. */
-export interface Run {
-  /** The reason is kept: it decides the outcome. Aborting twice does nothing. */
-  abort(reason: Error): void;
-  readonly aborted: boolean;
-}
-
 export interface RunOptions {
   task: Task;
-  /** The context but its signal, which belongs to the run. */
-  context: Omit<TaskContext, "signal">;
+  context: RunContext;
   /** Milliseconds, or undefined for no limit. */
   timeout: number | undefined;
   clock: Clock;
@@ -35,34 +28,15 @@ export interface RunOptions {
  * Calls user code once. Whatever it does (throws at once, rejects, rejects with a non-error, never returns) ends up as
  * one {@link RunEnd}, or as none while it has not settled.
  */
-export function startRun(options: RunOptions): Run {
+export function startRun(options: RunOptions): void {
   const { task, context, timeout, clock, onTimeout, onSettled } = options;
-  let controller: AbortController | undefined;
-  let reason: Error | undefined;
   let timer: TimerId;
-
-  const abort = (why: Error): void => {
-    if (reason !== undefined) return;
-    reason = why;
-    controller?.abort(why);
-  };
-  // Most runs never look at their signal, and making one costs more than the rest of a short run.
-  Object.defineProperty(context, "signal", {
-    enumerable: true,
-    configurable: true,
-    get: () => {
-      if (controller === undefined) {
-        controller = new AbortController();
-        if (reason !== undefined) controller.abort(reason);
-      }
-      return controller.signal;
-    },
-  });
   const settle = (end: RunEnd): void => {
     if (timer !== undefined) clock.clearTimeout(timer);
     onSettled(end);
   };
   const succeed = (): void => {
+    const reason = abortReason(context);
     settle(
       reason instanceof TimeoutError || reason instanceof LeaseLostError
         ? ended(reason, reason)
@@ -70,29 +44,23 @@ export function startRun(options: RunOptions): Run {
     );
   };
   const fail = (thrown: unknown): void => {
-    settle(ended(thrown, reason));
+    settle(ended(thrown, abortReason(context)));
   };
 
   if (timeout !== undefined) {
     timer = clock.setTimeout(() => {
       const error = new TimeoutError(`the run took longer than its timeout of ${String(timeout)} ms`);
-      abort(error);
+      abortContext(context, error);
       onTimeout(error);
     }, timeout);
   }
   try {
-    const result = task(context as TaskContext);
+    const result = task(context);
     if (isThenable(result)) result.then(succeed, fail);
     else succeed();
   } catch (thrown) {
     fail(thrown);
   }
-  return {
-    abort,
-    get aborted() {
-      return reason !== undefined;
-    },
-  };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

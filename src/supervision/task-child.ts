@@ -7,12 +7,12 @@ import { ShutdownError, toError } from "../errors";
 import { hashName } from "../identity";
 import type { Retry } from "../rules/backoff";
 import type { RestartKind } from "../rules/restart";
-import { contextFor, type Progress } from "./attempt";
 import type { Child, OnExit } from "./child";
 import { Claims } from "./claims";
 import type { Host } from "./host";
 import { Overdue } from "./overdue";
-import { startRun, type Run, type RunEnd } from "./run";
+import { startRun, type RunEnd } from "./run";
+import { abortContext, contextFor, type Progress, type RunContext } from "./run-context";
 import { spawnActor, stopActor } from "./spawn";
 import type { ParsedSpec } from "./spec";
 import { own, taskLogic, type TaskEffects } from "./task-actor";
@@ -39,7 +39,8 @@ export class TaskChild implements Child, TaskEffects {
   readonly #onExit: OnExit;
   readonly #unlisten: () => void;
   #alarm: Alarm | undefined;
-  #run: Run | undefined;
+  /** Of the run that has not settled yet. */
+  #context: RunContext | undefined;
   #end: RunEnd = { outcome: "succeeded" };
   #about = { runId: "", attempt: 0, startedAt: 0 };
   #toldTimeout = false;
@@ -75,7 +76,7 @@ export class TaskChild implements Child, TaskEffects {
       newRunId: () => host.newRunId(),
       delayAfter: (tick) => this.#delayAfter(tick),
       onLost: (error) => {
-        this.#run?.abort(error);
+        this.#abortRun(error);
         this.#send({ type: "LEASE_LOST" });
       },
       warn: (message, error) => this.#warn(message, error),
@@ -214,8 +215,8 @@ export class TaskChild implements Child, TaskEffects {
       lateBy: context.lateBy,
       fencingToken: token,
     });
-    let settled = false;
-    const run = startRun({
+    this.#context = context;
+    startRun({
       task: this.#spec.run,
       context,
       timeout: this.#spec.timeout,
@@ -227,13 +228,15 @@ export class TaskChild implements Child, TaskEffects {
         this.#send({ type: "TIMED_OUT" });
       },
       onSettled: (end) => {
-        settled = true;
         this.#end = end;
-        this.#run = undefined;
+        this.#context = undefined;
         this.#record(end);
       },
     });
-    if (!settled) this.#run = run;
+  }
+
+  #abortRun(reason: Error): void {
+    if (this.#context !== undefined) abortContext(this.#context, reason);
   }
 
   /** The run in progress is asked to end: long-lived work at once, a scheduled run once its time is over (`N5`, `S5`). */
@@ -242,12 +245,12 @@ export class TaskChild implements Child, TaskEffects {
     const { rule, shutdown } = this.#spec;
     this.#clearDeadline();
     const giveUpAfter = (delay: number): void => {
-      this.#run?.abort(new ShutdownError(`"${this.name}" is being stopped`));
+      this.#abortRun(new ShutdownError(`"${this.name}" is being stopped`));
       this.#deadline = clock.setTimeout(() => this.#giveUp(), delay);
     };
     if (this.#hurried) giveUpAfter(lastGrace);
     else if (rule === undefined) {
-      if (shutdown === Infinity) this.#run?.abort(new ShutdownError(`"${this.name}" is being stopped`));
+      if (shutdown === Infinity) this.#abortRun(new ShutdownError(`"${this.name}" is being stopped`));
       else giveUpAfter(shutdown);
     } else if (shutdown !== Infinity) this.#deadline = clock.setTimeout(() => giveUpAfter(lastGrace), shutdown);
   }

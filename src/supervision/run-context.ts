@@ -1,0 +1,101 @@
+import type { StoredRun, TaskRecord } from "../rules/task-record";
+import type { RunSummary, TaskContext } from "../task";
+import { bindClock } from "../tasks/context";
+import type { Host } from "./host";
+
+/** The last progress that a run told. */
+export interface Progress {
+  done: number;
+  total?: number;
+  note?: string;
+}
+
+/** What a run is lent, made only when it asks: most runs never look at their signal, their logger or the run before. */
+interface Lent {
+  readonly host: Host;
+  readonly name: string;
+  readonly record: TaskRecord;
+  controller: AbortController | undefined;
+  reason: Error | undefined;
+  logger: TaskContext["logger"] | undefined;
+}
+
+const lent = Symbol("ostinato.lent");
+
+/** A run's context and, behind it, what it is lent. */
+export type RunContext = TaskContext & { readonly [lent]: Lent };
+
+/** One getter for all contexts, their own property in each: a copy made by spreading has it too, and it costs no closure. */
+function onDemand<T>(make: (from: Lent) => T): PropertyDescriptor {
+  return {
+    enumerable: true,
+    configurable: true,
+    get(this: RunContext): T {
+      return make(this[lent]);
+    },
+  };
+}
+
+const signal = onDemand((from) => {
+  if (from.controller === undefined) {
+    from.controller = new AbortController();
+    if (from.reason !== undefined) from.controller.abort(from.reason);
+  }
+  return from.controller.signal;
+});
+const logger = onDemand((from) => {
+  const { runId, attempt } = from.record;
+  return (from.logger ??= from.host.logger.child({ task: from.name, runId, attempt }));
+});
+const previousRun = onDemand(({ record }) => record.previousRun && summarize(record.previousRun));
+
+/** What a run is given. */
+export function contextFor(
+  host: Host,
+  name: string,
+  record: TaskRecord,
+  token: number,
+  onProgress: (progress: Progress) => void,
+): RunContext {
+  const scheduledAt = new Date(record.tick ?? 0);
+  const context = {
+    name,
+    attempt: record.attempt,
+    scheduledAt,
+    lateBy: Math.max(0, (record.startedAt ?? 0) - scheduledAt.getTime()),
+    fencingToken: token,
+    progress(done: number, total?: number, note?: string) {
+      onProgress({ done, ...(total === undefined ? {} : { total }), ...(note === undefined ? {} : { note }) });
+    },
+    [lent]: { host, name, record, controller: undefined, reason: undefined, logger: undefined },
+  } as unknown as RunContext;
+  Object.defineProperty(context, "signal", signal);
+  Object.defineProperty(context, "logger", logger);
+  if (record.catchUp !== undefined) context.catchUp = record.catchUp;
+  if (record.previousRun !== undefined) Object.defineProperty(context, "previousRun", previousRun);
+  return bindClock(context, host.clock);
+}
+
+/** Aborts the run's signal; the first reason is kept. */
+export function abortContext(context: RunContext, reason: Error): void {
+  const from = context[lent];
+  if (from.reason !== undefined) return;
+  from.reason = reason;
+  from.controller?.abort(reason);
+}
+
+/** Why the run was aborted, if it was. */
+export function abortReason(context: RunContext): Error | undefined {
+  return context[lent].reason;
+}
+
+/** A stored run as people read it. */
+export function summarize(run: StoredRun): RunSummary {
+  const { scheduledAt, startedAt, endedAt, ...rest } = run;
+  return {
+    ...rest,
+    scheduledAt: new Date(scheduledAt),
+    startedAt: new Date(startedAt),
+    endedAt: new Date(endedAt),
+  };
+}
