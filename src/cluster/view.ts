@@ -115,6 +115,7 @@ export class View {
     const generation = this.#generation;
     if (known !== undefined && known.generation === generation && revision < known.revision) return;
     const same = known !== undefined && known.revision === revision && known.entry?.value === value;
+    if (same && known.generation === generation && !(watched && value === undefined)) return;
     const entry = value === undefined ? undefined : { key, value, revision };
     const seenAt = same ? known.seenAt : this.#clock.monotonic();
     // Older deliveries may still follow a deletion that was noted by its writer, but none follows a delivered one.
@@ -138,7 +139,8 @@ export class View {
   }
 
   #tell(key: string): void {
-    for (const listener of [...(this.#byKey.get(key) ?? [])]) listener();
-    for (const listener of [...this.#all]) listener(key);
+    const listeners = this.#byKey.get(key);
+    if (listeners !== undefined) for (const listener of [...listeners]) listener();
+    if (this.#all.size > 0) for (const listener of [...this.#all]) listener(key);
   }
 }
