@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
+/** Of this package; a test compares it with package.json. */
+export const version = "0.1.0";
+
 /** A short random name, letters and digits only. */
 export function randomId(bytes = 6): string {
   return randomBytes(bytes).toString("hex");
@@ -12,6 +15,9 @@ export function idSource(): () => string {
   let count = 0;
   return () => `${prefix}${(count++).toString(36)}`;
 }
+
+/** The machine's, for people. */
+export const hostName = (): string => hostname();
 
 /** Names this incarnation of the process: host, pid and a random part, so that a restart is somebody else. */
 export function defaultNodeId(): string {

@@ -1,4 +1,8 @@
-export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime";
+export { createRuntime } from "./runtime";
+export type { Runtime, RuntimeOptions } from "./supervision/api";
+export type { NodeInfo } from "./cluster/nodes";
+export type { RuntimeLocks } from "./cluster/runtime-locks";
+export type { Lock } from "./cluster/locks";
 export type { SpawnSpec } from "./supervision/spec";
 export type { SuperviseSpec } from "./supervision/tree";
 export type { SupervisorHandle, SupervisorStatus, TaskHandle, TaskState, TaskStatus } from "./supervision/handles";

@@ -1,19 +1,22 @@
 import type { Logger } from "pino";
 import pino from "pino";
 import type { Observable } from "rxjs";
-import { createActor, type Actor, type AnyActorLogic, type InspectionEvent, type Observer } from "xstate";
+import { createActor, type Actor, type AnyActorLogic } from "xstate";
 import { Alarms } from "./alarms";
 import type { Clock } from "./clock";
 import { systemClock } from "./clocks/system";
-import { parseDuration, type Duration } from "./duration";
+import { Nodes, type NodeInfo } from "./cluster/nodes";
+import { StoreLocks } from "./cluster/runtime-locks";
 import { OstinatoError, toError } from "./errors";
-import { defaultNodeId, idSource, systemRandom } from "./identity";
+import { idSource, systemRandom } from "./identity";
 import { parseRetry } from "./rules/backoff";
 import type { Store } from "./store";
 import { memoryStore } from "./stores/memory";
+import { parseOptions, type Runtime, type RuntimeOptions } from "./supervision/api";
 import type { Child } from "./supervision/child";
 import { supervisorHandle, taskHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
 import type { Host } from "./supervision/host";
+import { guarded } from "./supervision/inspection";
 import { Records } from "./supervision/records";
 import { Report, type RuntimeEvent } from "./supervision/report";
 import { parseSpec, type SpawnSpec } from "./supervision/spec";
@@ -22,60 +25,6 @@ import { TaskChild } from "./supervision/task-child";
 import { makeBranch, parseBranch, type SuperviseSpec } from "./supervision/tree";
 import { reportUnhandled } from "./supervision/unhandled";
 import type { Task } from "./task";
-import { refuseUnknown, requireBoolean, requireFunction, requireString } from "./validate";
-
-/** What a runtime may be given; everything has a default. */
-export interface RuntimeOptions {
-  /** Where what is shared lives. Default: `memoryStore()`, which nothing else sees. */
-  store?: Store;
-  /** Default `pino()`. */
-  logger?: Logger;
-  /** Default `systemClock`. */
-  clock?: Clock;
-  /** XState's own inspection observer. One that throws is reported and hurts nothing. */
-  inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
-  /** Names this incarnation of the process. Default: host, pid and a random part. */
-  nodeId?: string;
-  /** How long `stop()` lets runs in progress go on before it aborts them. Default `"10s"`. */
-  shutdownTimeout?: Duration;
-  /** How long a node that has fallen silent keeps its exclusive tasks from the others. Default `"15s"`. */
-  lease?: Duration;
-  /** What the monitor lines call themselves. Default `"neat-periodic-task"`. */
-  label?: string;
-  /** Report rejections that nobody handled, and go on, instead of letting Node end the process. Default true. */
-  surviveUnhandledRejections?: boolean;
-}
-
-/** Runs tasks under supervision, from `start()` to `stop()`. */
-export interface Runtime extends AsyncDisposable {
-  readonly nodeId: string;
-  /** The root supervisor: a real XState actor; `actor.system.get(name)` finds a task's. */
-  readonly actor: Actor<AnyActorLogic>;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Everything that happens, from the moment of subscription. */
-  readonly events: Observable<RuntimeEvent>;
-  /** Adds a task; it starts with the runtime, or at once if that runs. */
-  spawn(spec: SpawnSpec): TaskHandle;
-  /** Adds a branch of the supervision tree. */
-  supervise(spec: SuperviseSpec): SupervisorHandle;
-  /** The handle of a task that is in the tree. */
-  get(name: string): TaskHandle | undefined;
-  start(): Promise<void>;
-  /** Drains: nothing new begins, runs may end until `shutdownTimeout`, then they are aborted. The same promise each time. */
-  stop(): Promise<void>;
-  /** Resolves when the runtime has been stopped; rejects when its tree has failed. */
-  readonly finished: Promise<void>;
-  /** The runtime as a task: starts, runs until its signal is aborted, stops; fails when the tree fails. */
-  task(): Task;
-  /** The tree, one line each. */
-  toString(): string;
-}
-
-const optionNames = [
-  "store", "logger", "clock", "inspect", "nodeId", "shutdownTimeout", "lease", "label", "surviveUnhandledRejections",
-]; // prettier-ignore
 
 /**
  * Makes a runtime; nothing runs before `start()`.
@@ -93,6 +42,10 @@ class LocalRuntime implements Runtime {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly finished: Promise<void>;
+  readonly locks: StoreLocks;
+  readonly events: Observable<RuntimeEvent>;
+  readonly nodes = (): NodeInfo[] => this.#nodes.list();
+  readonly #nodes: Nodes;
   readonly #report: Report;
   readonly #alarms: Alarms;
   readonly #shared: Records;
@@ -106,39 +59,37 @@ class LocalRuntime implements Runtime {
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #endUnhandled: () => void = () => undefined;
-  #finish: { resolve: () => void; reject: (error: Error) => void };
+  readonly #finish: Record<"resolve" | "reject", (error?: Error) => void>;
   readonly #stuck: string[] = [];
 
   constructor(options: RuntimeOptions) {
-    refuseUnknown("createRuntime", options, optionNames);
-    this.clock = options.clock ?? systemClock;
-    this.store = options.store ?? memoryStore();
-    this.logger = options.logger ?? pino();
-    requireFunction("store.map", this.store.map);
-    requireFunction("clock.monotonic", this.clock.monotonic);
-    this.nodeId = options.nodeId === undefined ? defaultNodeId() : requireString("nodeId", options.nodeId);
-    this.#shutdownTimeout = parseDuration("shutdownTimeout", options.shutdownTimeout ?? "10s", { min: 0 });
-    this.#lease = parseDuration("lease", options.lease ?? "15s", { min: 100 });
-    this.#survive = requireBoolean("surviveUnhandledRejections", options.surviveUnhandledRejections ?? true);
-    this.#report = new Report(this.logger, requireString("label", options.label ?? "neat-periodic-task"));
+    const { store, clock, logger, nodeId, shutdownTimeout, lease, label, survive } = parseOptions(options);
+    this.clock = clock ?? systemClock;
+    this.store = store ?? memoryStore();
+    this.logger = logger ?? pino();
+    this.nodeId = nodeId;
+    this.#shutdownTimeout = shutdownTimeout;
+    this.#lease = lease;
+    this.#survive = survive;
+    this.#report = new Report(this.logger, label);
+    this.events = this.#report.events;
     this.#alarms = new Alarms(this.clock, {
       onError: (error) =>
         this.#report.tell({ type: "warning", task: "", message: "an alarm failed", err: toError(error) }),
     });
     this.#shared = new Records(this.store, this.clock, systemRandom, this.#report);
     this.#local = new Records(memoryStore(), this.clock, systemRandom, this.#report);
-    let finish: { resolve: () => void; reject: (error: Error) => void } | undefined;
-    this.finished = new Promise((resolve, reject) => (finish = { resolve, reject }));
+    const shared = { store: this.store, clock: this.clock, report: this.#report, nodeId };
+    this.locks = new StoreLocks({ ...shared, lease, isRunning: () => this.#state === "running" });
+    this.#nodes = new Nodes({ ...shared, random: systemRandom, held: () => this.#shared.held() });
+    const finish: Record<"resolve" | "reject", (error?: Error) => void> = { resolve() {}, reject() {} };
+    this.finished = new Promise((resolve, reject) => Object.assign(finish, { resolve, reject }));
     this.finished.catch(() => undefined);
-    this.#finish = finish!;
+    this.#finish = finish;
     this.#host = this.#makeHost();
     const { root, actor } = this.#makeRoot(options.inspect);
     this.#root = root;
     this.actor = actor;
-  }
-
-  get events(): Observable<RuntimeEvent> {
-    return this.#report.events;
   }
 
   spawn(spec: SpawnSpec): TaskHandle {
@@ -187,6 +138,7 @@ class LocalRuntime implements Runtime {
     if (this.#stopped !== undefined) return;
     this.#state = "running";
     if (this.#survive) this.#endUnhandled = reportUnhandled(this.#report);
+    this.#nodes.open();
     this.#root.start();
   }
 
@@ -213,6 +165,7 @@ class LocalRuntime implements Runtime {
     this.#endUnhandled();
     this.#alarms.close();
     await this.#local.close();
+    await Promise.all([this.locks.close(), this.#nodes.close()]);
     await this.#shared.close().catch((error: unknown) => {
       this.#report.tell({ type: "warning", task: "", message: "the store could not be closed", err: toError(error) });
     });
@@ -269,7 +222,7 @@ class LocalRuntime implements Runtime {
       systemId: "root",
       input: identity,
       clock: this.clock,
-      ...(inspect === undefined ? {} : { inspect: (event: InspectionEvent) => this.#observe(inspect, event) }),
+      ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#report) }),
     });
     const root = new SupervisorChild(
       {
@@ -289,16 +242,6 @@ class LocalRuntime implements Runtime {
     );
     actor.start();
     return { root, actor };
-  }
-
-  /** An observer that throws would wedge the actor that it observes. */
-  #observe(inspect: NonNullable<RuntimeOptions["inspect"]>, event: InspectionEvent): void {
-    try {
-      if (typeof inspect === "function") inspect(event);
-      else inspect.next?.(event);
-    } catch (error) {
-      this.#report.tell({ type: "warning", task: "", message: "the inspect observer threw", err: toError(error) });
-    }
   }
 
   /** The root gave up: everything has been stopped by then. */

@@ -66,6 +66,8 @@ export interface StoreEvent {
 export interface Store {
   /** The kind and place, for people and logs; never a secret. */
   readonly description: string;
+  /** Other processes can work on it at the same time. */
+  readonly shared?: boolean;
   /** Connects or opens; called by the runtime before anything else, more than once without harm. */
   open(): Promise<void>;
   /** The map of this name (letters, digits, `-` and `_`), made on first use. Maps of one store never meet. */

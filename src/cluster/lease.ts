@@ -10,6 +10,8 @@ import { nextChange } from "./next-change";
 export interface HoldLeaseOptions extends LeaseRecordOptions {
   /** Spreads the tries of those who wait for the same lease. */
   random?: Random;
+  /** Milliseconds between two tries while the store does not answer. Default a 24th of the lease. */
+  retryEvery?: number;
 }
 
 /** Those who wait for one lease try within so many milliseconds, so that not all of them write at the same moment. */
@@ -55,7 +57,7 @@ export class Lease {
           if (context.tenure) this.#arm(context.tenure, renewAt(context.tenure.startedAt, options.lease));
         },
         awaitRetry: ({ context }) => {
-          if (context.tenure) this.#arm(context.tenure, options.clock.monotonic() + retryPause(options.lease));
+          if (context.tenure) this.#arm(context.tenure, options.clock.monotonic() + this.#retryEvery);
         },
         release: ({ context }) => {
           this.#end("it was released");
@@ -68,6 +70,10 @@ export class Lease {
     });
     this.#actor = createActor(machine, { input: { key: options.key, holder: options.holder } });
     this.#actor.start();
+  }
+
+  get #retryEvery(): number {
+    return this.#options.retryEvery ?? retryPause(this.#options.lease);
   }
 
   /** The fencing token of this tenure; undefined when not held. */
@@ -119,7 +125,7 @@ export class Lease {
         else await change.within(taking.waitMs + random() * Math.min(retryPause(lease), spreadMax));
       } catch (error) {
         if (readFailure(error) === "hopeless") throw error;
-        await change.pause(retryPause(lease) * (1 + random()));
+        await change.pause(this.#retryEvery * (1 + random()));
       } finally {
         change.end();
       }

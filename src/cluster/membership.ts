@@ -36,6 +36,8 @@ export interface MembershipOptions {
   epoch: number;
   /** In milliseconds; a member that has not renewed for so long on the clock of the observer counts as dead. */
   lease: number;
+  /** Milliseconds between two tries while the store does not answer. Default a 24th of the lease. */
+  retryEvery?: number;
 }
 
 const kind = "member";
@@ -73,7 +75,9 @@ export class Membership {
   join(): Promise<void> {
     if (this.#leaving !== undefined) return this.#joined;
     const leaving = (this.#leaving = new AbortController());
-    this.#joined = new Promise((resolve) => (this.#staying = this.#stay(leaving.signal, resolve)));
+    this.#joined = new Promise((resolve) => {
+      this.#staying = this.#stay(leaving.signal, resolve);
+    });
     return this.#joined;
   }
 

@@ -29,6 +29,7 @@ export function fileStore(options: FileStoreOptions): Store {
   };
   return {
     description,
+    shared: true,
     async open() {
       closed = false;
       use();

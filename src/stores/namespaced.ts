@@ -14,6 +14,7 @@ export function namespaced(store: Store, namespace: string): Store {
   };
   return {
     description: `${store.description}, namespace ${namespace}`,
+    ...(store.shared === undefined ? {} : { shared: store.shared }),
     open: () => store.open(),
     map: (name) => store.map(full(name)),
     epoch: (name) => store.epoch(full(name)),

@@ -27,6 +27,7 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
   };
   return {
     description: settings.description,
+    shared: true,
     open: () => link.open(),
     map,
     async epoch(name) {

@@ -3,10 +3,12 @@ import type { Clock, TimerId } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
+import { readRecord } from "../rules/task-record";
 import type { Store, StoreEvent } from "../store";
 import type { RecordPlace } from "./claims";
 import type { Report } from "./report";
 
+const prefix = "task.";
 const pauses = { initialDelay: 250, maxDelay: 10_000, factor: 2, jitter: 0.2, limit: Infinity };
 /** How many runtimes of this process use a store: the last one closes it. */
 const users = new WeakMap<Store, number>();
@@ -50,7 +52,7 @@ export class Records {
       await this.#store.open();
       const epoch = await this.#store.epoch("leases");
       const map = this.#store.map("leases");
-      const view = new View(map, "task.", this.#clock);
+      const view = new View(map, prefix, this.#clock);
       this.#view = view;
       view.onAny((key) => {
         for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
@@ -82,6 +84,19 @@ export class Records {
         backoffDelay(pauses, failures + 1, this.#random()),
       );
     }
+  }
+
+  /** Names of the tasks that are being run, by the node that runs them. */
+  held(): Map<string, string[]> {
+    const held = new Map<string, string[]>();
+    for (const { entry } of this.place?.view.entries() ?? []) {
+      const read = readRecord(entry.value);
+      if (read.kind !== "record" || read.record.state !== "running" || read.record.holder === "") continue;
+      const names = held.get(read.record.holder) ?? [];
+      held.set(read.record.holder, names);
+      names.push(entry.key.slice(prefix.length));
+    }
+    return held;
   }
 
   on(key: string, listener: () => void): () => void {

@@ -56,6 +56,7 @@ export function breakable(store: Store): Breakable {
     calls: 0,
     store: {
       description: `${store.description}, breakable`,
+      ...(store.shared === undefined ? {} : { shared: store.shared }),
       open: () => store.open(),
       map: (name) => wrap(store.map(name)),
       epoch: (map) => store.epoch(map),

@@ -100,6 +100,7 @@ export function settling(store: Store): { store: Store; settled: () => Promise<v
   return {
     store: {
       description: store.description,
+      ...(store.shared === undefined ? {} : { shared: store.shared }),
       open: () => counted(store.open()),
       map(name) {
         let map = maps.get(name);

@@ -1,0 +1,23 @@
+import type { Clock } from "../clock";
+import type { RevisionMap, Store } from "../store";
+import { View } from "./view";
+
+/** A map of a store that has been reached, and what is kept in view of it. */
+export interface Reached {
+  readonly map: RevisionMap;
+  readonly view: View;
+  /** Seconds, for fencing tokens. */
+  readonly epoch: number;
+}
+
+/**
+ * Opens the store and begins to look at everything under the prefix; `view.ready` tells when all is in view.
+ *
+ * @throws OstinatoError as the store's calls do.
+ */
+export async function reach(store: Store, name: string, prefix: string, clock: Clock): Promise<Reached> {
+  await store.open();
+  const epoch = await store.epoch(name);
+  const map = store.map(name);
+  return { map, view: new View(map, prefix, clock), epoch };
+}

@@ -1,0 +1,101 @@
+import type { Logger } from "pino";
+import type { Observable } from "rxjs";
+import type { Actor, AnyActorLogic, InspectionEvent, Observer } from "xstate";
+import type { Clock } from "../clock";
+import type { NodeInfo } from "../cluster/nodes";
+import type { RuntimeLocks } from "../cluster/runtime-locks";
+import { parseDuration, type Duration } from "../duration";
+import { defaultNodeId } from "../identity";
+import type { Store } from "../store";
+import type { Task } from "../task";
+import { refuseUnknown, requireBoolean, requireFunction, requireString } from "../validate";
+import type { SupervisorHandle, TaskHandle } from "./handles";
+import type { RuntimeEvent } from "./report";
+import type { SpawnSpec } from "./spec";
+import type { SuperviseSpec } from "./tree";
+
+/** What a runtime may be given; everything has a default. */
+export interface RuntimeOptions {
+  /** Where what is shared lives. Default: `memoryStore()`, which nothing else sees. */
+  store?: Store;
+  /** Default `pino()`. */
+  logger?: Logger;
+  /** Default `systemClock`. */
+  clock?: Clock;
+  /** XState's own inspection observer. One that throws is reported and hurts nothing. */
+  inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void);
+  /** Names this incarnation of the process. Default: host, pid and a random part. */
+  nodeId?: string;
+  /** How long `stop()` lets runs in progress go on before it aborts them. Default `"10s"`. */
+  shutdownTimeout?: Duration;
+  /** How long a node that has fallen silent keeps its exclusive tasks from the others. Default `"15s"`. */
+  lease?: Duration;
+  /** What the monitor lines call themselves. Default `"neat-periodic-task"`. */
+  label?: string;
+  /** Report rejections that nobody handled, and go on, instead of letting Node end the process. Default true. */
+  surviveUnhandledRejections?: boolean;
+}
+
+/** Runs tasks under supervision, from `start()` to `stop()`. */
+export interface Runtime extends AsyncDisposable {
+  readonly nodeId: string;
+  /** The root supervisor: a real XState actor; `actor.system.get(name)` finds a task's. */
+  readonly actor: Actor<AnyActorLogic>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Everything that happens, from the moment of subscription. */
+  readonly events: Observable<RuntimeEvent>;
+  /** Locks by id, shared by all that work on the same store; released when the runtime stops. */
+  readonly locks: RuntimeLocks;
+  /**
+   * The live nodes that work on the same store, this one first. One that fell silent without a word stays for up to a
+   * minute. A store that only this process sees has this node alone.
+   */
+  nodes(): NodeInfo[];
+  /** Adds a task; it starts with the runtime, or at once if that runs. */
+  spawn(spec: SpawnSpec): TaskHandle;
+  /** Adds a branch of the supervision tree. */
+  supervise(spec: SuperviseSpec): SupervisorHandle;
+  /** The handle of a task that is in the tree. */
+  get(name: string): TaskHandle | undefined;
+  start(): Promise<void>;
+  /** Drains: nothing new begins, runs may end until `shutdownTimeout`, then they are aborted. The same promise each time. */
+  stop(): Promise<void>;
+  /** Resolves when the runtime has been stopped; rejects when its tree has failed. */
+  readonly finished: Promise<void>;
+  /** The runtime as a task: starts, runs until its signal is aborted, stops; fails when the tree fails. */
+  task(): Task;
+  /** The tree, one line each. */
+  toString(): string;
+}
+
+const optionNames = [
+  "store", "logger", "clock", "inspect", "nodeId", "shutdownTimeout", "lease", "label", "surviveUnhandledRejections",
+]; // prettier-ignore
+
+/** Checked options: milliseconds, and nothing left out that does not need more than this file knows. */
+export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" | "clock"> {
+  readonly nodeId: string;
+  readonly shutdownTimeout: number;
+  readonly lease: number;
+  readonly label: string;
+  readonly survive: boolean;
+}
+
+export function parseOptions(options: RuntimeOptions): ParsedOptions {
+  refuseUnknown("createRuntime", options, optionNames);
+  const { store, logger, clock, nodeId, label = "neat-periodic-task", surviveUnhandledRejections = true } = options;
+  if (store !== undefined) requireFunction("store.map", (store as { map?: unknown }).map);
+  if (clock !== undefined) requireFunction("clock.monotonic", (clock as { monotonic?: unknown }).monotonic);
+  return {
+    ...(store === undefined ? {} : { store }),
+    ...(logger === undefined ? {} : { logger }),
+    ...(clock === undefined ? {} : { clock }),
+    nodeId: nodeId === undefined ? defaultNodeId() : requireString("nodeId", nodeId),
+    shutdownTimeout: parseDuration("shutdownTimeout", options.shutdownTimeout ?? "10s", { min: 0 }),
+    lease: parseDuration("lease", options.lease ?? "15s", { min: 100 }),
+    label: requireString("label", label),
+    survive: requireBoolean("surviveUnhandledRejections", surviveUnhandledRejections),
+  };
+}

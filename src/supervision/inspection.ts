@@ -1,0 +1,19 @@
+import type { InspectionEvent } from "xstate";
+import { toError } from "../errors";
+import type { RuntimeOptions } from "./api";
+import type { Report } from "./report";
+
+/** An observer that throws would wedge the actor that it observes. */
+export function guarded(
+  inspect: NonNullable<RuntimeOptions["inspect"]>,
+  report: Report,
+): (event: InspectionEvent) => void {
+  return (event) => {
+    try {
+      if (typeof inspect === "function") inspect(event);
+      else inspect.next?.(event);
+    } catch (error) {
+      report.tell({ type: "warning", task: "", message: "the inspect observer threw", err: toError(error) });
+    }
+  };
+}
