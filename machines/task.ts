@@ -64,6 +64,7 @@ export const taskMachine = setup({
     awaitRetry: unprovided,
     /** Nothing is to wake this task any more: tell the supervisor that this child has ended. */
     reportExit: unprovided,
+    noteStart: assign({ because: ({ context }) => (context.paused ? "paused" : "notDue") }),
     notePause: assign({ paused: true, because: ({ context }) => pausedUnlessUnstarted(context) }),
     noteResume: assign({ paused: false }),
     noteStop: assign({ stopping: true }),
@@ -131,7 +132,7 @@ export const taskMachine = setup({
     idle: {
       entry: "awaitTick",
       on: {
-        START: "checking",
+        START: { target: "checking", actions: "noteStart" },
         TICK: "checking",
         CHANGED: "checking",
         TRIGGER: { guard: "started", target: "checking" },

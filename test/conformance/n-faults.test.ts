@@ -1,4 +1,4 @@
-import { interval, OstinatoError, type Store, type TaskContext } from "ostinato";
+import { interval, type OstinatoError, type Store, type TaskContext } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { breakable } from "../helpers/breakable-store";

@@ -159,6 +159,18 @@ inMemory("N16 trigger runs an idle task now, answers its outcome, and the period
   assert.equal(starts, [0, 600_000, 4_200_000]);
 });
 
+onEveryStore("N16 a trigger right after the start, before the first look has ended, runs too", async (world) => {
+  let runs = 0;
+  const runtime = world.runtime();
+  const schedule = interval("1h", { immediate: false });
+  const handle = runtime.spawn({ name: "n16", schedule, run: () => void (runs += 1) });
+  assert.equal(await handle.trigger(), { started: false, reason: "stopped" });
+  await runtime.start();
+  const result = await handle.trigger();
+  assert.ok(result.started, JSON.stringify(result));
+  assert.is(runs, 1);
+});
+
 onEveryStore("N17 a restarted process does not run again what has run, and missed periods collapse", async (world) => {
   const starts: number[] = [];
   const boot = async (): Promise<() => Promise<void>> => {
