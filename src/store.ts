@@ -27,6 +27,8 @@ export interface WatchListener {
    * then no longer exists.
    */
   doubt(): void;
+  /** It cannot begin, for a reason that waiting does not mend: ERR_STORE_PERMISSION or ERR_STORE_SETTINGS. It tries on. */
+  failed?(error: Error): void;
 }
 
 export interface Watch {

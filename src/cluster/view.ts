@@ -25,7 +25,10 @@ interface Known {
  * between: a store that lost its last writes may count revisions anew.
  */
 export class View {
-  /** Resolves when everything that was stored has been delivered once (or the view was closed). */
+  /**
+   * Resolves when everything that was stored has been delivered once (or the view was closed).
+   * Rejects with ERR_STORE_PERMISSION or ERR_STORE_SETTINGS when the store says so before.
+   */
   readonly ready: Promise<void>;
   readonly #known = new Map<string, Known>();
   readonly #byKey = new Map<string, Set<() => void>>();
@@ -39,7 +42,12 @@ export class View {
 
   constructor(map: RevisionMap, prefix: string, clock: Clock) {
     this.#clock = clock;
-    this.ready = new Promise((resolve) => (this.#becomeReady = resolve));
+    let refuse: (error: Error) => void = () => undefined;
+    this.ready = new Promise((resolve, reject) => {
+      this.#becomeReady = resolve;
+      refuse = reject;
+    });
+    this.ready.catch(() => undefined);
     this.#watch = map.watch(prefix, {
       change: (change) => {
         this.#note(change, true);
@@ -51,6 +59,7 @@ export class View {
         this.#generation += 1;
         this.#stale = true;
       },
+      failed: refuse,
     });
   }
 

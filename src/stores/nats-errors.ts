@@ -87,8 +87,3 @@ function answerError(what: string, error: ApiError, otherwise: ErrorCode): Ostin
 export function describe(error: ApiError): string {
   return `the server answered "${error.description ?? "error"}" (${String(error.err_code ?? error.code)})`;
 }
-
-/** The name and password of an address are no one's business but the server's. */
-export function withoutSecrets(text: string): string {
-  return text.replace(/([a-z]+:\/\/)[^@/\s]*@/gi, "$1").replace(/^[^@/\s]+@/, "");
-}

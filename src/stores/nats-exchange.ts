@@ -30,6 +30,7 @@ export class NatsExchange {
   private timer: TimerId;
   private idle: (() => void) | undefined;
   private refusal: string | undefined;
+  private deaf: string | undefined;
 
   constructor(
     private readonly connection: NatsConnection,
@@ -41,8 +42,8 @@ export class NatsExchange {
     this.prefix = `${inbox}.`;
     this.subscription = connection.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
-        if (error) this.failAll("forbidden", error.message);
-        else this.answer(message);
+        // A subscription that is refused is told of by forbidAll.
+        if (!error) this.answer(message);
       },
     });
   }
@@ -51,7 +52,8 @@ export class NatsExchange {
   request(subject: string, payload: Uint8Array | string = noPayload, headers?: MsgHdrs): Promise<Msg> {
     return new Promise((resolve, reject) => {
       const send = () => {
-        if (this.refusal !== undefined) reject(new NoAnswer("not sent", this.refusal));
+        if (this.deaf !== undefined) reject(new NoAnswer("forbidden", this.deaf));
+        else if (this.refusal !== undefined) reject(new NoAnswer("not sent", this.refusal));
         else this.send(subject, payload, headers, resolve, reject);
       };
       if (this.pending.size < this.window || this.refusal !== undefined) send();
@@ -76,6 +78,13 @@ export class NatsExchange {
       if (pending.subject === subject) this.settle(token)?.reject(new NoAnswer("forbidden", reason));
     }
     this.sendWaiting();
+  }
+
+  /** The server lets this user hear no answers at all, so that nothing can be asked. */
+  forbidAll(reason: string): void {
+    this.deaf = reason;
+    this.failAll("forbidden", reason);
+    for (const send of this.waiting.splice(0)) send();
   }
 
   /** Waits for the answers to what is on its way, then takes no more. */

@@ -2,7 +2,8 @@ import type { Msg, MsgHdrs, NatsConnection, Status } from "nats";
 import { OstinatoError, toError } from "../errors";
 import type { StoreEvent } from "../store";
 import { closedError } from "./arguments";
-import { NoAnswer, withoutSecrets, type ApiError } from "./nats-errors";
+import { safeCause, withoutSecrets } from "./nats-address";
+import { NoAnswer, type ApiError } from "./nats-errors";
 import { NatsExchange } from "./nats-exchange";
 import type { NatsSettings } from "./nats-options";
 import { checkServerVersion } from "./nats-versions";
@@ -125,7 +126,7 @@ export class NatsLink {
     try {
       connection = await connect({ ...settings.connection });
     } catch (thrown) {
-      throw connectError(settings.description, thrown);
+      throw connectError(settings, thrown);
     }
     try {
       const warning = checkServerVersion(connection.info?.version ?? "unknown", settings.replicas);
@@ -159,6 +160,12 @@ export class NatsLink {
     } else if (status.permissionContext?.operation === "publish") {
       const { subject } = status.permissionContext;
       exchange.forbid(subject, `the server does not permit this user to publish to "${subject}"; grant it`);
+    } else if (status.permissionContext) {
+      const { subject } = status.permissionContext;
+      const grant = `${this.settings.connection.inboxPrefix ?? "_INBOX"}.>`;
+      exchange.forbidAll(
+        `the server does not permit this user to subscribe to "${subject}"; grant "${grant}", or set inboxPrefix to what it may hear`,
+      );
     }
   }
 
@@ -177,15 +184,11 @@ export class NatsLink {
   }
 }
 
-function connectError(description: string, thrown: unknown): OstinatoError {
-  const cause = toError(thrown);
-  const { code } = cause as Error & { code?: string };
-  if (code === "AUTHORIZATION_VIOLATION" || code === "AUTHENTICATION_EXPIRED" || code === "ACCOUNT_EXPIRED") {
+function connectError({ description, connection }: NatsSettings, thrown: unknown): OstinatoError {
+  const cause = safeCause(toError(thrown), connection);
+  const { code = "" } = cause;
+  if (["AUTHORIZATION_VIOLATION", "AUTHENTICATION_EXPIRED", "ACCOUNT_EXPIRED", "BAD_AUTHENTICATION"].includes(code)) {
     return new OstinatoError("ERR_STORE_PERMISSION", `${description}: the server refused these credentials`, { cause });
   }
-  return new OstinatoError(
-    "ERR_STORE_UNAVAILABLE",
-    `${description}: cannot connect: ${withoutSecrets(cause.message)}`,
-    { cause },
-  );
+  return new OstinatoError("ERR_STORE_UNAVAILABLE", `${description}: cannot connect: ${cause.message}`, { cause });
 }

@@ -1,5 +1,5 @@
 import type { Msg } from "nats";
-import { OstinatoError } from "../errors";
+import { OstinatoError, toError } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
 import type { Entry, RevisionMap, Watch, WatchListener, Written } from "../store";
@@ -84,10 +84,7 @@ export class NatsMap implements RevisionMap {
             found.clear();
           },
         };
-        const failed = (error: unknown) => {
-          reject(error instanceof NoAnswer ? readError(this.bucket.stream, error) : (error as Error));
-        };
-        watch = this.begin(prefix, listener, failed);
+        watch = this.begin(prefix, listener, reject);
       });
     } finally {
       await watch?.close();
@@ -97,7 +94,10 @@ export class NatsMap implements RevisionMap {
 
   watch(prefix: string, listener: WatchListener): Watch {
     this.link.assertOpen();
-    return this.begin(prefix, listener);
+    return this.begin(prefix, listener, (error) => {
+      const { code } = error as { code?: string };
+      if (code === "ERR_STORE_PERMISSION" || code === "ERR_STORE_SETTINGS") listener.failed?.(error);
+    });
   }
 
   async end(): Promise<void> {
@@ -107,8 +107,11 @@ export class NatsMap implements RevisionMap {
     this.bucket.forget();
   }
 
-  private begin(prefix: string, listener: WatchListener, failed?: (error: unknown) => void): NatsWatch {
+  private begin(prefix: string, listener: WatchListener, tell: (error: Error) => void): NatsWatch {
     this.marks.resume();
+    const failed = (error: unknown) => {
+      tell(error instanceof NoAnswer ? readError(`watch on ${this.bucket.stream}`, error) : toError(error));
+    };
     const watch = new NatsWatch(this.link, this.bucket, this.marks, prefix, listener, failed);
     this.watches.add(watch);
     watch.onClose(() => this.watches.delete(watch));

@@ -2,9 +2,12 @@ import type { ConnectionOptions } from "nats";
 import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
 import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
-import { withoutSecrets } from "./nats-errors";
+import { addressOptions, withoutSecrets } from "./nats-address";
 
-/** Every connection option of the `nats` package, passed through, and ours. */
+/**
+ * Every connection option of the `nats` package, passed through, and ours. An address may hold `user:password@` or
+ * `token@`, and begin with `tls://`.
+ */
 export interface NatsStoreOptions extends ConnectionOptions {
   /** Keeps apart the stores of one account: letters, digits and `-`; default `"ostinato"`. */
   namespace?: string;
@@ -60,7 +63,7 @@ export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock)
     refuse("servers", "an address or a list of addresses", connection.servers);
   }
   return {
-    connection: { ...connectionDefaults, ...connection },
+    connection: { ...connectionDefaults, ...connection, ...addressOptions(servers, connection) },
     description: `nats ${servers.map(withoutSecrets).join(",")} namespace ${namespace}`,
     namespace,
     replicas: requireInteger("replicas", replicas ?? 1, 1, 5),

@@ -42,8 +42,8 @@ export class NatsWatch implements Watch {
     private readonly marks: NatsMarks,
     private readonly prefix: string,
     private readonly listener: WatchListener,
-    /** Hears of each start that failed; without it the watch only tries again. */
-    private readonly failed: (error: unknown) => void = warnOnce(),
+    /** Hears of each start that failed. */
+    private readonly failed: (error: unknown) => void,
   ) {
     this.stopListening = link.onReturn(() => {
       this.restart();
@@ -164,15 +164,4 @@ export class NatsWatch implements Watch {
       else this.keepVigil();
     }, heartbeat);
   }
-}
-
-/** A watch that cannot start is told about once: it would otherwise be silent for ever. */
-function warnOnce(): (error: unknown) => void {
-  let warned = false;
-  return (error) => {
-    if (warned || !(error instanceof OstinatoError)) return;
-    if (error.code !== "ERR_STORE_PERMISSION" && error.code !== "ERR_STORE_SETTINGS") return;
-    warned = true;
-    process.emitWarning(`a watch cannot start: ${error.message}`, { code: "OSTINATO_NATS_WATCH" });
-  };
 }

@@ -40,6 +40,7 @@ class Deliveries {
         covered = this.lastUnder(prefix);
         listener.doubt();
       },
+      failed: (error) => listener.failed?.(error),
     });
     return {
       close: () => {
