@@ -1,30 +1,12 @@
 // time limit: 240 s
-import { connect, type NatsConnection } from "nats";
+import { connect } from "nats";
 import { natsStore } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { startGuard } from "../helpers/guard";
 import { startNatsCluster, startNatsServer } from "../helpers/nats-server";
+import { healthyStream } from "../helpers/nats-stream";
 import { startNode } from "../helpers/node-process";
-
-interface StreamInfo {
-  cluster?: { leader?: string; replicas?: { current: boolean; offline?: boolean }[] };
-}
-
-/** Resolves when the stream has a leader and two followers that are up to date. */
-async function healthy(connection: NatsConnection, stream: string): Promise<StreamInfo> {
-  for (;;) {
-    try {
-      const answer = await connection.request(`$JS.API.STREAM.INFO.${stream}`, undefined, { timeout: 2_000 });
-      const info = answer.json<StreamInfo>();
-      const { leader, replicas = [] } = info.cluster ?? {};
-      if (leader && replicas.length === 2 && replicas.every(({ current, offline }) => current && !offline)) return info;
-    } catch {
-      // Nobody leads at the moment.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 test("on three servers with three replicas, exclusivity and progress hold while servers are killed and leaders step down", async () => {
   const [servers, guard] = await Promise.all([startNatsCluster({ version: "2.15.1" }), startGuard()]);
@@ -51,14 +33,14 @@ test("on three servers with three replicas, exclusivity and progress hold while 
   const connection = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
   const stream = "KV_c_leases";
   for (const [index, server] of servers.entries()) {
-    const { cluster } = await healthy(connection, stream);
+    const leader = await healthyStream(connection, stream);
     await server.kill();
-    await more(3, `server ${String(index)} was killed (${cluster?.leader ?? ""} led)`);
+    await more(3, `server ${String(index)} was killed (${leader} led)`);
     await server.restart();
   }
   const leaders: string[] = [];
   for (let round = 0; round < 3; round += 1) {
-    leaders.push((await healthy(connection, stream)).cluster?.leader ?? "");
+    leaders.push(await healthyStream(connection, stream));
     await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, undefined, { timeout: 4_000 });
     await more(2, "a leader stepped down");
   }

@@ -1,8 +1,11 @@
+// time limit: 240 s
+import { connect } from "nats";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { natsStore } from "../../src/stores/nats";
 import { storeContract } from "../contracts/store";
 import { startNatsCluster, type NatsServer } from "../helpers/nats-server";
+import { healthyStream } from "../helpers/nats-stream";
 
 let count = 0;
 for (const version of ["2.10.27", "2.15.1"] as const) {
@@ -42,6 +45,7 @@ for (const version of ["2.10.27", "2.15.1"] as const) {
     const won = new Set<string>();
     const unknown = new Set<string>();
     let isOver = false;
+    let lastError: unknown;
     const counters = stores.map(async (store, name) => {
       const map = store.map("m");
       for (let attempt = 0; !isOver; attempt += 1) {
@@ -58,27 +62,32 @@ for (const version of ["2.10.27", "2.15.1"] as const) {
           const { code } = error as { code?: string };
           if (code === "ERR_STORE_UNKNOWN") unknown.add(mark);
           else assert.is(code, "ERR_STORE_UNAVAILABLE");
+          lastError = error;
           await new Promise((resolve) => setImmediate(resolve));
         }
       }
     });
     const more = async (by: number) => {
       const goal = won.size + by;
-      while (won.size < goal) await new Promise((resolve) => setImmediate(resolve));
+      const deadline = performance.now() + 40_000;
+      while (won.size < goal) {
+        if (performance.now() > deadline) throw new Error("no progress for 40 s", { cause: lastError });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
     };
+    const connection = await connect({ servers: [...options.servers], maxReconnectAttempts: -1 });
+    const stream = `KV_${options.namespace}_m`;
     await more(20);
     for (const server of servers) {
+      await healthyStream(connection, stream);
       await server.kill();
       await more(20);
       await server.restart();
       await more(20);
     }
-    const { connect } = await import("nats");
-    const connection = await connect({ servers: [...options.servers] });
     for (let round = 0; round < 3; round += 1) {
-      await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.KV_${options.namespace}_m`, undefined, {
-        timeout: 4000,
-      });
+      await healthyStream(connection, stream);
+      await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, undefined, { timeout: 4000 });
       await more(20);
     }
     await connection.close();
