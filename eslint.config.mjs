@@ -32,7 +32,7 @@ const layers = [
   },
   { name: "ticks", files: /^src\/(ticks|alarms)$/, may: [...rules, "clocks"], packages: ["rxjs"] },
   // A network needs deadlines in real time, whatever clock the runtime goes by.
-  { name: "stores", files: /^src\/stores\/nats$/, may: [...rules, "clocks"], types: ["nats"] },
+  { name: "stores", files: /^src\/stores\/nats(-examination)?$/, may: [...rules, "clocks"], packages: ["nats"] },
   { name: "stores", files: /^src\/stores\//, may: rules, packages: ["lmdb", "nats", "node:*"] },
   {
     name: "tasks",

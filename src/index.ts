@@ -46,6 +46,12 @@ export { main, type MainOptions } from "./tasks/main";
 export { memoryStore } from "./stores/memory";
 export { fileStore } from "./stores/file";
 export { natsStore, type NatsStoreOptions } from "./stores/nats";
+export {
+  examineNats,
+  type BucketExamination,
+  type NatsExamination,
+  type NatsExaminationOptions,
+} from "./stores/nats-examination";
 export type { Change, Entry, RevisionMap, Store, StoreEvent, Watch, WatchListener, Written } from "./store";
 
 export type { Clock, TimerId } from "./clock";

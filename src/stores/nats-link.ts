@@ -36,6 +36,11 @@ export class NatsLink {
     return this.connection?.info?.version ?? "unknown";
   }
 
+  /** The name of the cluster that the server belongs to. */
+  get cluster(): string | undefined {
+    return this.connection?.info?.cluster;
+  }
+
   open(): Promise<void> {
     this.closed = false;
     if (this.connection && !this.connection.isClosed()) return Promise.resolve();

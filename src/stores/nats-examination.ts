@@ -1,0 +1,203 @@
+import type { Clock } from "../clock";
+import { systemClock } from "../clocks/system";
+import { OstinatoError, toError } from "../errors";
+import { randomId } from "../identity";
+import { withoutSecrets } from "./nats-address";
+import { NatsLink } from "./nats-link";
+import { NatsMap } from "./nats-map";
+import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
+import type { StoredMessage } from "./nats-records";
+import { checkServerVersion } from "./nats-versions";
+
+export interface NatsExaminationOptions extends NatsStoreOptions {
+  /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
+  monitor?: string;
+}
+
+/** What was found out about one bucket. */
+export interface BucketExamination {
+  readonly name: string;
+  /** Undefined where it does not exist yet. */
+  readonly replicas?: number;
+  readonly storage?: string;
+  /** What it was refused for, or what is not permitted on it. */
+  readonly error?: OstinatoError;
+}
+
+/** What can be seen of a NATS server, or of several, by somebody who is about to entrust leases to it. */
+export interface NatsExamination {
+  readonly clientVersion: string;
+  readonly asked: { readonly replicas: number; readonly storage: string };
+  /** Each address by itself. */
+  readonly servers: readonly {
+    readonly address: string;
+    readonly version?: string;
+    readonly cluster?: string;
+    /** What is unwise about this version. */
+    readonly warning?: string;
+    readonly error?: OstinatoError;
+  }[];
+  readonly buckets: readonly BucketExamination[];
+  /** Milliseconds that each of a row of conditional writes took, ascending; empty where none was permitted. */
+  readonly writes: readonly number[];
+  /** Where those went: a bucket of the examination's own, or that of the leases; and why not to the former. */
+  readonly trial: { readonly bucket: string; readonly error?: OstinatoError };
+  /** This machine's wall clock less the server's, in milliseconds, and how far that may be off. */
+  readonly clock?: { readonly aheadBy: number; readonly within: number };
+  /** How often the server has its disk keep what it wrote; milliseconds, 0 for always. Undefined where it does not tell. */
+  readonly syncEvery?: number;
+  readonly monitorError?: Error;
+}
+
+const ownBuckets = ["leases", "nodes"];
+const writes = 20;
+
+/**
+ * Looks at a NATS server and at the buckets of a namespace. Writes only to a bucket of its own, which it removes, or, if
+ * it may not make one, to a key of its own in `leases`.
+ *
+ * @throws OstinatoError ERR_STORE_UNAVAILABLE, ERR_STORE_PERMISSION, ERR_STORE_SETTINGS when no server takes us at all
+ */
+export async function examineNats(options: NatsExaminationOptions = {}): Promise<NatsExamination> {
+  const { monitor, ...rest } = options;
+  const settings = parseNatsOptions(rest, systemClock);
+  const link = new NatsLink(settings);
+  await link.open();
+  try {
+    const servers = await Promise.all([settings.connection.servers ?? []].flat().map((one) => lookAt(one, settings)));
+    const buckets: BucketExamination[] = [];
+    for (const name of ownBuckets) buckets.push(await examineBucket(link, name));
+    return {
+      clientVersion: clientVersion(),
+      asked: { replicas: settings.replicas, storage: settings.storage },
+      servers,
+      buckets,
+      ...(await tryWrites(link, buckets)),
+      ...(monitor === undefined ? {} : await readSync(monitor, settings.clock)),
+    };
+  } finally {
+    await link.close(() => Promise.resolve());
+  }
+}
+
+function clientVersion(): string {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the client is loaded by those who use it
+  return (require("nats/package.json") as { version: string }).version;
+}
+
+async function lookAt(server: string, settings: NatsSettings): Promise<NatsExamination["servers"][number]> {
+  const link = new NatsLink({
+    ...settings,
+    connection: { ...settings.connection, servers: [server], reconnect: false },
+  });
+  const address = withoutSecrets(server);
+  try {
+    await link.open();
+    const { serverVersion: version, cluster } = link;
+    const warning = checkServerVersion(version, settings.replicas);
+    return { address, version, ...(cluster === undefined ? {} : { cluster }), ...(warning ? { warning } : {}) };
+  } catch (error) {
+    return { address, error: asOurs(error) };
+  } finally {
+    await link.close(() => Promise.resolve());
+  }
+}
+
+/** Does once what a runtime does with the bucket, if it is there. */
+async function examineBucket(link: NatsLink, name: string): Promise<BucketExamination> {
+  const map = new NatsMap(link, name);
+  const bucket = { name: map.bucket.stream };
+  try {
+    const info = await map.bucket.info();
+    if (info === undefined) return bucket;
+    const { num_replicas, storage } = info.config;
+    const found = { ...bucket, replicas: Number(num_replicas ?? 1), storage: String(storage) };
+    try {
+      await writeTo(map, 1);
+      for await (const entry of map.list("doctor.")) await map.delete(entry.key, entry.revision);
+      return found;
+    } catch (error) {
+      return { ...found, error: asOurs(error) };
+    }
+  } catch (error) {
+    return { ...bucket, error: asOurs(error) };
+  } finally {
+    await map.end();
+  }
+}
+
+async function tryWrites(
+  link: NatsLink,
+  buckets: readonly BucketExamination[],
+): Promise<Pick<NatsExamination, "writes" | "trial" | "clock">> {
+  const own = new NatsMap(link, "doctor");
+  try {
+    const measured = await measure(link, own);
+    await link.api(`STREAM.DELETE.${own.bucket.stream}`).catch(() => undefined);
+    return { ...measured, trial: { bucket: own.bucket.stream } };
+  } catch (error) {
+    const leases = new NatsMap(link, "leases");
+    const trial = { bucket: leases.bucket.stream, error: asOurs(error) };
+    const isUsable = buckets.some((one) => one.name === trial.bucket && one.replicas !== undefined && !one.error);
+    if (!isUsable) return { writes: [], trial };
+    return { ...(await measure(link, leases)), trial };
+  } finally {
+    await own.end();
+  }
+}
+
+async function measure(link: NatsLink, map: NatsMap): Promise<Pick<NatsExamination, "writes" | "clock">> {
+  const { clock } = link.settings;
+  const { took, revision, wall } = await writeTo(map, writes, clock);
+  const { message } = await link.api<{ message?: StoredMessage & { time?: string } }>(
+    `STREAM.MSG.GET.${map.bucket.stream}`,
+    { seq: revision },
+  );
+  for await (const entry of map.list("doctor.")) await map.delete(entry.key, entry.revision);
+  const within = (took.at(-1) ?? 0) / 2;
+  const sorted = [...took].sort((one, other) => one - other);
+  if (message?.time === undefined) return { writes: sorted };
+  return { writes: sorted, clock: { aheadBy: wall - within - Date.parse(message.time), within } };
+}
+
+/** Writes one key so many times, each on the revision before; tells how long each took, and the wall after the last. */
+async function writeTo(
+  map: NatsMap,
+  count: number,
+  clock: Clock = systemClock,
+): Promise<{ took: number[]; revision: number; wall: number }> {
+  const key = `doctor.${randomId()}`;
+  const took: number[] = [];
+  let revision = 0;
+  await map.bucket.ready();
+  for (let index = 0; index < count; index += 1) {
+    const begun = clock.monotonic();
+    const answer = revision === 0 ? await map.create(key, "") : await map.update(key, "", revision);
+    took.push(clock.monotonic() - begun);
+    if (!answer.ok) throw new OstinatoError("ERR_STORE_SETTINGS", `${map.bucket.stream}: a right write was refused`);
+    ({ revision } = answer);
+  }
+  return { took, revision, wall: clock.now() };
+}
+
+async function readSync(monitor: string, clock: Clock): Promise<Pick<NatsExamination, "syncEvery" | "monitorError">> {
+  const controller = new AbortController();
+  const timer = clock.setTimeout(() => {
+    controller.abort(new Error("no answer within 3 s"));
+  }, 3_000);
+  try {
+    const answer = await fetch(new URL("/jsz?config=true", monitor), { signal: controller.signal });
+    const { config = {} } = (await answer.json()) as { config?: { sync_interval?: number; sync_always?: boolean } };
+    if (config.sync_always === true) return { syncEvery: 0 };
+    return config.sync_interval === undefined ? {} : { syncEvery: config.sync_interval / 1_000_000 };
+  } catch (error) {
+    return { monitorError: toError(error) };
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
+function asOurs(error: unknown): OstinatoError {
+  if (error instanceof OstinatoError) return error;
+  return new OstinatoError("ERR_STORE_UNAVAILABLE", toError(error).message, { cause: error });
+}
