@@ -1,7 +1,9 @@
+import { createActor, type ActorRefFrom } from "xstate";
+import { leaseMachine, type LeaseEvent, type Tenure as LeaseTenure } from "../../machines/lease";
 import type { TimerId } from "../clock";
-import { LeaseLostError, OstinatoError } from "../errors";
+import { LeaseLostError, toError } from "../errors";
 import { backoffDelay } from "../rules/backoff";
-import { renewAt, retryPause, trustedUntil } from "../rules/lease";
+import { readFailure, renewAt, retryPause, trustedUntil } from "../rules/lease";
 import { readRecord, type TaskRecord } from "../rules/task-record";
 import type { ClaimsOptions, RecordPlace } from "./claims";
 
@@ -15,24 +17,32 @@ export interface TenureOptions {
   readonly startedAt: number;
 }
 
+/** Shared by those that have not begun to renew: most never do. */
+const never = new Map<number, number>();
 const pauses = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 0.2, limit: Infinity };
 
 /**
- * The time for which this node holds a task's record. Renews it, notices when it may no longer be relied on, and makes
- * the last write. Writes are one at a time; an answer that never came is settled by reading, because the write may
- * have been applied or may yet be.
+ * The time for which this node holds a task's record. Most runs end before anything has to be renewed; for one that
+ * does not, the statechart of leases (`machines/lease`) is started. Writes are one at a time; an answer that never came is
+ * settled by reading, because the write may have been applied or may yet be.
  */
 export class Tenure {
   readonly token: number;
   readonly #claims: TenureOptions["claims"];
   readonly #place: RecordPlace;
+  readonly #startedAt: number;
   #record: TaskRecord;
   #revision: number;
   #trustedUntil: number;
   #timer: TimerId;
+  #lease: ActorRefFrom<typeof leaseMachine> | undefined;
   #renewal: Promise<void> | undefined;
+  /** Starts of renewals without an answer, by the count that each wrote. */
+  #unanswered: Map<number, number> = never;
+  #renewalsTried: number;
+  /** The record as it was read last. */
+  #seen: TaskRecord;
   #over = false;
-  #expiring = false;
   #wake: (() => void) | undefined;
   readonly #stopListening: (() => void) | undefined;
 
@@ -42,10 +52,13 @@ export class Tenure {
     this.#place = options.place;
     this.token = options.token;
     this.#record = options.record;
+    this.#seen = options.record;
+    this.#renewalsTried = options.record.renewals;
     this.#revision = options.revision;
+    this.#startedAt = options.startedAt;
     this.#trustedUntil = trustedUntil(options.startedAt, lease);
     if (lease === Infinity) return;
-    this.#arm(renewAt(options.startedAt, lease));
+    this.#arm(renewAt(options.startedAt, lease), () => this.#hold());
     const skew = clock.now() - clock.monotonic();
     this.#stopListening = clock.onWallJump?.(() => {
       // Elapsed time may stand still while the machine sleeps: a wall that ran ahead may mean that the lease is over.
@@ -61,8 +74,9 @@ export class Tenure {
   /** The claim is left to run out: nobody renews it any more, and when it has, it is lost. */
   stopRenewing(): void {
     if (this.#over || this.#claims.lease === Infinity) return;
-    this.#expiring = true;
-    this.#arm(this.#trustedUntil);
+    this.#lease?.stop();
+    this.#lease = undefined;
+    this.#arm(Infinity, () => undefined, "the run outlived its time limit");
   }
 
   /**
@@ -70,8 +84,7 @@ export class Tenure {
    * Resolves to the revision at which it was stored, or undefined.
    */
   end(next: TaskRecord): Promise<number | undefined> {
-    this.#disarm();
-    this.#stopListening?.();
+    this.#rest();
     const value = JSON.stringify(next);
     return this.#renewal === undefined ? this.#end(value, 0) : this.#renewal.then(() => this.#end(value, 0));
   }
@@ -108,76 +121,117 @@ export class Tenure {
   /** Nothing of this tenure is to go on: not a timer, not a listener, not a write that is tried again. */
   giveUp(): void {
     this.#over = true;
-    this.#disarm();
-    this.#stopListening?.();
+    this.#rest();
     this.#wake?.();
   }
 
-  #arm(at: number): void {
-    const { clock } = this.#claims;
-    this.#disarm();
-    this.#timer = clock.setTimeout(
-      () => {
-        if (clock.monotonic() >= this.#trustedUntil) {
-          this.#lose(this.#expiring ? "the run outlived its time limit" : "it could not be renewed in time");
-        } else if (this.#expiring) this.#arm(this.#trustedUntil);
-        else this.#renewal = this.#renew().finally(() => (this.#renewal = undefined));
-      },
-      Math.max(0, Math.min(at, this.#trustedUntil) - clock.monotonic()),
-    );
-  }
-
-  #disarm(): void {
+  /** Nothing is renewed any more. */
+  #rest(): void {
     if (this.#timer !== undefined) this.#claims.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#lease?.stop();
+    this.#lease = undefined;
+    this.#stopListening?.();
   }
 
-  async #renew(): Promise<void> {
+  /** One timer: for what is to be done at that time, or for the end of trust, whichever comes first. */
+  #arm(at: number, act: () => void, otherwise = "it could not be renewed in time"): void {
+    const { clock } = this.#claims;
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
+    const fire = (): void => {
+      const now = clock.monotonic();
+      if (now >= this.#trustedUntil) {
+        if (this.#lease === undefined) this.#lose(otherwise);
+        else this.#lease.send({ type: "LAPSED", reason: otherwise });
+      }
+      // Timers of a real clock may fire a little early.
+      else if (now < at) this.#arm(at, act, otherwise);
+      else act();
+    };
+    this.#timer = clock.setTimeout(fire, Math.max(0, Math.min(at, this.#trustedUntil) - clock.monotonic()));
+  }
+
+  /** The run is long enough for its claim to be renewed: from here on the statechart says when. */
+  #hold(): void {
     const { key, clock, lease } = this.#claims;
+    const { holder } = this.#record;
+    const renew = (): void => this.#lease?.send({ type: "RENEW" });
+    const actor = createActor(
+      leaseMachine.provide({
+        actions: {
+          awaitRenewal: ({ context }) => this.#arm(renewAt(context.tenure?.startedAt ?? 0, lease), renew),
+          awaitRetry: () => this.#arm(clock.monotonic() + retryPause(lease), renew),
+          renew: ({ context }) => {
+            if (context.tenure !== undefined) this.#renewal = this.#renew(context.tenure);
+          },
+          announceLoss: ({ context }) => this.#lose(context.reason ?? "unknown"),
+        },
+      }),
+      { input: { key, holder } },
+    );
+    this.#lease = actor;
+    this.#unanswered = new Map();
+    const [acquired, startedAt] = [this.#revision, this.#startedAt];
+    const skew = clock.now() - clock.monotonic();
+    actor.start();
+    actor.send({ type: "ACQUIRE" });
+    const tenure = { number: 1, token: this.token, acquired, revision: acquired, renewals: 0, startedAt, skew };
+    actor.send({ type: "ACQUIRED", tenure });
+  }
+
+  async #renew(tenure: LeaseTenure): Promise<void> {
+    this.#arm(Infinity, () => undefined);
+    const event = await this.#tryToRenew(tenure);
+    this.#renewal = undefined;
+    this.#lease?.send(event);
+  }
+
+  async #tryToRenew(tenure: LeaseTenure): Promise<LeaseEvent> {
+    const { key, clock } = this.#claims;
     const place = this.#place;
     const startedAt = clock.monotonic();
-    const renewed: TaskRecord = { ...this.#record, renewals: this.#record.renewals + 1 };
+    const renewals = (this.#renewalsTried += 1);
+    const value = JSON.stringify({ ...this.#record, renewals });
+    this.#unanswered.set(renewals, startedAt);
     try {
-      const written = await place.map.update(key, JSON.stringify(renewed), this.#revision);
+      const written = await place.map.update(key, value, this.#revision);
       place.answered();
       if (!written.ok) {
-        if ((await this.#reread()) !== "mine") this.#lose("another node has taken it");
-        else this.#armIfLive(clock.monotonic() + retryPause(lease));
-        return;
+        this.#unanswered.delete(renewals);
+        return await this.#settle(tenure);
       }
-      this.#revision = written.revision;
-      this.#record = renewed;
-      this.#trustedUntil = trustedUntil(startedAt, lease);
-      place.view.noteOwnWrite({ key, value: JSON.stringify(renewed), revision: written.revision });
-      this.#armIfLive(renewAt(startedAt, lease));
+      place.view.noteOwnWrite({ key, value, revision: written.revision });
+      return this.#renewed(tenure, written.revision, renewals, startedAt);
     } catch (error) {
       place.failed(error);
+      const unknown = readFailure(error) === "unknown";
+      if (!unknown) this.#unanswered.delete(renewals);
       // Unreachable is never taken for lost (N14): the next try, or the end of our trust, decides.
-      if (error instanceof OstinatoError && error.code === "ERR_STORE_UNKNOWN")
-        await this.#adoptIfApplied(renewed, startedAt);
-      this.#armIfLive(clock.monotonic() + retryPause(lease));
+      return unknown ? this.#settle(tenure) : { type: "UNANSWERED", reason: toError(error).message };
     }
   }
 
-  /** A renewal without an answer: if it was applied, it counts from when it was sent. */
-  async #adoptIfApplied(renewed: TaskRecord, startedAt: number): Promise<void> {
-    const { key, lease } = this.#claims;
-    const place = this.#place;
+  /** What the record says of the renewals whose answers never came; the window is that of the very attempt it shows. */
+  async #settle(tenure: LeaseTenure): Promise<LeaseEvent> {
     try {
-      const entry = await place.map.get(key);
-      const read = readRecord(entry?.value);
-      if (entry === undefined || read.kind !== "record" || read.record.runId !== this.#record.runId) return;
-      this.#revision = entry.revision;
-      if (read.record.renewals !== renewed.renewals) return;
-      this.#record = renewed;
-      this.#trustedUntil = trustedUntil(startedAt, lease);
+      const found = await this.#reread();
+      if (found !== "mine") return { type: "TAKEN", reason: "another node has taken it" };
+      const { renewals } = this.#seen;
+      const startedAt = this.#unanswered.get(renewals);
+      if (startedAt === undefined) return { type: "UNANSWERED", reason: "it stands as before" };
+      return this.#renewed(tenure, this.#revision, renewals, startedAt);
     } catch (error) {
-      place.failed(error);
+      this.#place.failed(error);
+      return { type: "UNANSWERED", reason: toError(error).message };
     }
   }
 
-  #armIfLive(at: number): void {
-    if (!this.#over && this.#timer !== undefined) this.#arm(at);
+  #renewed(tenure: LeaseTenure, revision: number, renewals: number, startedAt: number): LeaseEvent {
+    this.#unanswered.clear();
+    this.#revision = revision;
+    this.#record = { ...this.#record, renewals };
+    this.#trustedUntil = trustedUntil(startedAt, this.#claims.lease);
+    return { type: "RENEWED", tenure: { ...tenure, revision, renewals, startedAt } };
   }
 
   async #reread(): Promise<"mine" | "ended" | "lost"> {
@@ -188,6 +242,7 @@ export class Tenure {
     const read = readRecord(entry?.value);
     if (entry === undefined || read.kind !== "record" || read.record.runId !== this.#record.runId) return "lost";
     this.#revision = entry.revision;
+    this.#seen = read.record;
     return read.record.holder === "" ? "ended" : "mine";
   }
 
