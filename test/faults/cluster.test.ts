@@ -133,7 +133,7 @@ async function countMessages() {
   const monitor = await freePort();
   const tasks = [
     { name: "idle", every: "1d", workMs: 100 },
-    { name: "long", every: "1d", workMs: 9_000 },
+    { name: "long", every: "1d", workMs: 11_000 },
   ];
   const config = `http: "127.0.0.1:${String(monitor)}"`;
   return inScene({ clocks: Array.from({ length: 3 }), tasks, config }, async (scene) => {
@@ -163,9 +163,16 @@ async function countMessages() {
         subjects: published.slice(since).filter((subject) => !subject.startsWith("$KV.c_nodes.")),
       };
     };
+    /** All have told that they live: what a start takes has been sent. */
+    const joined = async (): Promise<boolean> => {
+      const answer = await connection.request("$JS.API.STREAM.INFO.KV_c_nodes");
+      return answer.json<{ state?: { messages: number } }>().state?.messages === nodes.length;
+    };
+    while (!(await joined())) await sleep(50);
     if (guard.open("long").length === 0) await guard.until("the long run", () => guard.open("long").length > 0);
     await Promise.race(nodes.map((node) => node.until(({ type, task }) => type === "finished" && task === "idle")));
     const holder = guard.open("long")[0]!.node;
+    await sleep(500);
     const running = await over(6_000);
     await Promise.race(nodes.map((node) => node.until(({ type, task }) => type === "finished" && task === "long")));
     await sleep(200);
