@@ -72,8 +72,8 @@ const layers = [
   {
     name: "cli",
     files: /^src\/cli\//,
-    may: ["index", "machines", "inspector"],
-    packages: ["commander", "pino", "pino-pretty", "ts-node", "xstate", "node:*"],
+    may: ["errors", "index", "machines", "inspector", "testing"],
+    packages: ["commander", "nats", "pino", "pino-pretty", "ts-node", "xstate", "node:*"],
     anyPath: true,
   },
 ];

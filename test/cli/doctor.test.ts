@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { natsStore, type NatsExamination, OstinatoError } from "ostinato";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { doctor } from "../../src/cli/doctor";
+import { findingsOf, type Finding } from "../../src/cli/doctor-findings";
+import { freePort, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
+
+/** Runs the command, and gives back what it printed and the exit code that it wants. */
+async function run(...args: string[]): Promise<{ text: string; code: number }> {
+  const program = new Command().exitOverride();
+  doctor(program);
+  const print = console.log;
+  const lines: string[] = [];
+  console.log = (line: string) => void lines.push(line);
+  try {
+    await program.parseAsync(["doctor", ...args], { from: "user" });
+    return { text: lines.join("\n"), code: Number(process.exitCode ?? 0) };
+  } finally {
+    console.log = print;
+    process.exitCode = 0;
+  }
+}
+
+async function withServer(options: NatsServerOptions, use: (server: NatsServer) => Promise<void>): Promise<void> {
+  const server = await startNatsServer(options);
+  try {
+    await use(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), "ostinato-doctor-"));
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("a server that is all right has no problem, and the examination leaves nothing behind", async () => {
+  const monitor = await freePort();
+  const config = `http: "127.0.0.1:${String(monitor)}"`;
+  await withServer({ version: "2.15.1", config }, async ({ url }) => {
+    const { text, code } = await run("--nats", url, "--monitor", `http://127.0.0.1:${String(monitor)}`);
+    assert.is(code, 0, text);
+    assert.match(text, /ok +nats-server 2\.15\.1 at nats:\/\/127\.0\.0\.1:\d+/);
+    assert.match(text, /ok +client nats 2\./);
+    assert.match(text, /note +replicas: 1/);
+    assert.match(text, /WARNING +the server syncs its disk every 120 s[\s\S]*sync_interval: always/);
+    assert.match(text, /note +KV_ostinato_leases does not exist yet/);
+    assert.match(text, /ok +a conditional write takes [\d.]+ ms, at worst [\d.]+ ms; the lease is 15 s/);
+    assert.match(text, /ok +this clock is [\d.]+ ms (behind|ahead of) the server's/);
+    assert.match(text, /0 problems, 1 warning$/);
+    const answer = await fetch(`http://127.0.0.1:${String(monitor)}/jsz`);
+    assert.is(((await answer.json()) as { streams: number }).streams, 0);
+  });
+});
+
+test("buckets that exist are looked at and tried; what is left of the trial is nothing", async () => {
+  await withServer({}, async ({ url }) => {
+    const store = natsStore({ servers: url, namespace: "shop" });
+    for (const name of ["leases", "nodes"]) await store.map(name).create("task.t", "1");
+    const { text, code } = await run("--nats", url, "--namespace", "shop", "--json");
+    assert.is(code, 0);
+    const findings = JSON.parse(text) as Finding[];
+    const about = (what: RegExp) => findings.find((finding) => what.test(finding.what));
+    assert.is(about(/KV_shop_leases: replicas 1, storage file, all of it permitted/)?.level, "ok");
+    assert.is(about(/KV_shop_nodes/)?.level, "ok");
+    const keys: string[] = [];
+    for await (const { key } of store.map("leases").list("")) keys.push(key);
+    assert.equal(keys, ["task.t"]);
+    await store.close();
+  });
+});
+
+test("a bucket with settings that break the promises is a problem, and so are replicas that nobody can keep", async () => {
+  await withServer({ version: "2.15.1" }, async ({ url }) => {
+    const store = natsStore({ servers: url });
+    await store.map("leases").create("k", "");
+    await store.close();
+    const { text, code } = await run("--nats", url, "--replicas", "3");
+    assert.is(code, 1);
+    assert.match(text, /PROBLEM +bucket KV_ostinato_leases: num_replicas is 1, but must be at least 3/);
+    assert.match(text, /PROBLEM +KV_ostinato_doctor: .*replicas/);
+  });
+});
+
+test("missing permissions are named, with the bucket that they are missing on", async () => {
+  const config = `authorization { users: [
+    { user: "admin", password: "pw" }
+    { user: "worker", password: "pw", permissions: { publish: ["$JS.API.STREAM.INFO.>", "$JS.API.STREAM.MSG.GET.>"], subscribe: ["_INBOX.>"] } }
+  ] }`;
+  await withServer({ config }, async ({ url }) => {
+    const admin = natsStore({ servers: url, user: "admin", pass: "pw" });
+    await admin.map("leases").create("k", "");
+    await admin.close();
+    const { text, code } = await run("--nats", url.replace("//", "//worker:pw@"));
+    assert.is(code, 1);
+    assert.match(
+      text,
+      /PROBLEM +KV_ostinato_leases: .* not permit this user to publish to "\$KV\.ostinato_leases\.doctor\./,
+    );
+    assert.match(text, /PROBLEM +this user may not make streams, and KV_ostinato_nodes must be made/);
+    assert.match(text, /→ grant publish to "\$JS\.API\.STREAM\.CREATE\.KV_ostinato_nodes"/);
+    assert.not.ok(text.includes("pw@"));
+  });
+});
+
+test("a server that is not there, or refuses the credentials, is a problem and not a crash", async () => {
+  const nobody = `nats://127.0.0.1:${String(await freePort())}`;
+  const absent = await run("--nats", nobody);
+  assert.is(absent.code, 1);
+  assert.match(absent.text, /PROBLEM +nats .* cannot connect/);
+  await withServer({ config: 'authorization { token: "right" }' }, async ({ url }) => {
+    const refused = await run("--nats", url.replace("//", "//wrong@"));
+    assert.is(refused.code, 1);
+    assert.match(refused.text, /PROBLEM +.*refused these credentials/);
+    const half = await run("--nats", `${url.replace("//", "//right@")},${nobody}`);
+    assert.match(half.text, /PROBLEM +.*cannot connect[\s\S]*leave it out/);
+  });
+});
+
+test("tasks that crowd one second are counted, in whichever file they are", async () => {
+  const spawn = (name: string) =>
+    `runtime.spawn({ name: "${name}", schedule: daily({ hour: 3 }), run: () => undefined });`;
+  const imports = 'import { daily, type Runtime } from "ostinato";\nexport default (runtime: Runtime) => {';
+  const files = [["a", "b", "c"], ["d"]].map((names, index) => {
+    const file = join(__dirname, `../fixtures/zz-crowd-${String(process.pid)}-${String(index)}.ts`);
+    writeFileSync(file, `${imports}\n${names.map(spawn).join("\n")}\n};\n`);
+    return file;
+  });
+  try {
+    await withServer({}, async ({ url }) => {
+      const { text, code } = await run("--nats", url, ...files);
+      assert.is(code, 0, text);
+      assert.match(text, /note +4 tasks start within the same second: a, b, c, d\n +→ give them spread: "\d+s"/);
+    });
+  } finally {
+    for (const file of files) rmSync(file);
+  }
+});
+
+test("a lease that is no lease, and a file that is no tasks file, are refused", async () => {
+  const codeOf = (call: Promise<unknown>) =>
+    call.then(
+      () => undefined,
+      (error: unknown) => (error as OstinatoError).code as string,
+    );
+  const wrong = join(folder, "wrong.cjs");
+  writeFileSync(wrong, "module.exports = 1;");
+  assert.is(await codeOf(run("--nats", "n", join(folder, "none.ts"))), "ERR_MODULE");
+  assert.is(await codeOf(run(wrong, "--nats", "n")), "ERR_MODULE");
+  assert.is(await codeOf(run("--nats", "n", "--creds", join(folder, "none"))), "ERR_USAGE");
+});
+
+const fine: NatsExamination = {
+  clientVersion: "2.29.3",
+  asked: { replicas: 1, storage: "file" },
+  servers: [{ address: "n1:4222", version: "2.15.1" }],
+  buckets: [{ name: "KV_x_leases", replicas: 1, storage: "file" }],
+  writes: [1, 2, 3],
+  trial: { bucket: "KV_x_doctor" },
+  clock: { aheadBy: 3, within: 1 },
+  syncEvery: 0,
+};
+
+function levels(examination: Partial<NatsExamination>, wanted: RegExp, lease = 15_000): string[] {
+  const findings = findingsOf({ ...fine, ...examination }, { lease });
+  return findings.filter(({ what }) => wanted.test(what)).map(({ level }) => level);
+}
+
+test("what was found is judged by what it does to the promises", () => {
+  const denied = new OstinatoError("ERR_STORE_PERMISSION", "denied");
+  assert.equal(levels({ asked: { replicas: 1, storage: "memory" } }, /memory/), ["warning"]);
+  assert.equal(levels({ asked: { replicas: 3, storage: "file" } }, /replicas: 3/), ["ok"]);
+  const inCluster = [{ address: "n1:4222", version: "2.15.1", cluster: "c" }];
+  assert.equal(levels({ servers: inCluster }, /replicas: 1/), ["warning"]);
+  const mixed = [...inCluster, { address: "n2:4222", version: "2.10.27", cluster: "c" }];
+  assert.equal(levels({ servers: mixed }, /different versions: 2\.15\.1, 2\.10\.27/), ["warning"]);
+  const unwise = [{ address: "n1", version: "2.10.21", warning: "can lose a stream" }];
+  assert.equal(levels({ servers: unwise }, /can lose/), ["warning"]);
+  assert.equal(levels({}, /keep every write/), ["ok"]);
+  assert.equal(levels({ buckets: [{ name: "KV_x_leases", replicas: 3, storage: "file" }] }, /replicas 3/), ["note"]);
+  assert.equal(levels({ trial: { bucket: "b", error: denied } }, /may not make streams, and all/), ["ok"]);
+  assert.equal(levels({ writes: [] }, /not be measured/), ["note"]);
+  assert.equal(levels({ writes: [10, 20, 90] }, /conditional write/, 3_000), ["warning"]);
+  assert.equal(levels({ writes: [10, 20, 300] }, /conditional write/, 3_000), ["problem"]);
+  assert.equal(levels({ clock: { aheadBy: -1_500, within: 2 } }, /1500 ms behind/), ["warning"]);
+  assert.equal(levels({ clock: { aheadBy: 900, within: 2 } }, /900 ms ahead/), ["ok"]);
+  assert.equal(levels({ monitorError: new Error("refused") }, /monitoring port/), ["warning"]);
+});
+
+test.run();
