@@ -73,7 +73,7 @@ const layers = [
     name: "cli",
     files: /^src\/cli\//,
     may: ["errors", "index", "machines", "inspector", "testing"],
-    packages: ["commander", "nats", "pino", "pino-pretty", "ts-node", "xstate", "node:*"],
+    packages: ["commander", "nats", "pino", "pino-pretty", "ts-node", "typescript", "xstate", "node:*"],
     anyPath: true,
   },
 ];

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describeMistake } from "./mistakes";
+import { runCommand } from "./run";
+
+const commands: readonly ((program: Command) => void)[] = [runCommand];
+
+/** Looked for upwards: what was built lies one folder deeper than the sources. */
+function readVersion(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
+}
+
+async function start(): Promise<number> {
+  const program = new Command("ostinato")
+    .description("Runs a service's periodic and long-lived work under supervision.")
+    .version(readVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help, or that of a command")
+    .showHelpAfterError("(ostinato --help shows what is allowed)")
+    .exitOverride();
+  for (const add of commands) add(program);
+  try {
+    await program.parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const mistake = describeMistake(error);
+    console.error(mistake === undefined ? error : `error: ${mistake}`);
+    return mistake === undefined ? 1 : 2;
+  }
+}
+
+void start().then((code) => process.exit(code));

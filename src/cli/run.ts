@@ -1,0 +1,88 @@
+import { Option, type Command } from "commander";
+import type { Logger } from "pino";
+import { createRuntime, main, OstinatoError, type Runtime, type Task } from "../index";
+import { loadSetup } from "./load";
+import { makeLogger } from "./logs";
+import { describeMistake } from "./mistakes";
+import { logLevels, openStore, readDuration, readText } from "./options";
+
+interface RunOptions {
+  store: string;
+  namespace?: string;
+  logLevel: (typeof logLevels)[number];
+  label?: string;
+  shutdownTimeout: number;
+  nodeId?: string;
+  pretty?: true;
+  json?: true;
+}
+
+/** Aborted runs get this long to end after the shutdown timeout, before the process ends over them. */
+const graceMs = 2_000;
+
+const examples = `
+Each FILE default-exports a function that spawns tasks: export default (runtime) => { runtime.spawn({ … }) }.
+It ends in .ts, .cts, .js, .cjs or .mjs. The first Ctrl-C lets runs end, the second ends the process at once.
+Exit codes: 0 drained, 1 failed, 2 wrong usage.
+
+Examples:
+  $ ostinato run tasks.ts
+  $ ostinato run tasks.ts more.mjs --store file:data/state
+  $ ostinato run tasks.ts --store nats://127.0.0.1:4222 --json
+`;
+
+export function runCommand(program: Command): void {
+  program
+    .command("run")
+    .argument("<FILE...>", "files that spawn tasks")
+    .description("run the tasks of files until a signal ends the process")
+    .option("--store <STORE>", "where state lives: memory, file:PATH or nats://HOST:PORT[,HOST:PORT…]", "memory")
+    .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
+    .addOption(new Option("--log-level <LEVEL>", "the lowest level to print").choices(logLevels).default("info"))
+    .option("--label <TEXT>", "what the monitor lines call themselves", readText)
+    .option("--shutdown-timeout <DURATION>", "how long runs may go on after the first signal", readDuration, 10_000)
+    .option("--node-id <ID>", "names this process to the others (default: host, pid and a random part)", readText)
+    .addOption(new Option("--pretty", "lines for people (default on a terminal)").conflicts("json"))
+    .addOption(new Option("--json", "JSON lines (default in a pipe)").conflicts("pretty"))
+    .addHelpText("after", examples)
+    .action(async (files: string[], options: RunOptions) => {
+      process.exitCode = await run(files, options);
+    });
+}
+
+async function run(files: readonly string[], options: RunOptions): Promise<number> {
+  const store = openStore(options.store, options.namespace);
+  const forPeople = options.pretty ?? (options.json ? false : process.stdout.isTTY);
+  const logger = makeLogger({ level: options.logLevel, pretty: forPeople });
+  const { shutdownTimeout, label, nodeId } = options;
+  const runtime = createRuntime({
+    store,
+    logger,
+    shutdownTimeout,
+    ...(label === undefined ? {} : { label }),
+    ...(nodeId === undefined ? {} : { nodeId }),
+  });
+  const setups = [];
+  for (const file of files) setups.push({ file, setup: await loadSetup(file) });
+  for (const { file, setup } of setups) {
+    const before = runtime.toString();
+    try {
+      await setup(runtime);
+    } catch (error) {
+      const mistake = describeMistake(error);
+      throw mistake === undefined ? error : new OstinatoError("ERR_USAGE", `${file}: ${mistake}`, { cause: error });
+    }
+    if (runtime.toString() === before) {
+      logger.warn({ file }, `${file} spawned nothing: its function called neither runtime.spawn nor runtime.supervise`);
+    }
+  }
+  return main(started(runtime, logger, store.description), { logger, shutdownTimeout: shutdownTimeout + graceMs });
+}
+
+/** A store that cannot be opened is told in its own words, without a stack: it is the surroundings that are wrong. */
+function started(runtime: Runtime, logger: Logger, store: string): Task {
+  return async (context) => {
+    logger.info({ node: runtime.nodeId, store }, `ostinato runs on the store "${store}"; Ctrl-C ends it`);
+    await runtime.task()(context);
+  };
+}
