@@ -72,7 +72,7 @@ const layers = [
   {
     name: "cli",
     files: /^src\/cli\//,
-    may: ["errors", "index", "machines", "inspector", "testing"],
+    may: ["index", "machines", "inspector", "testing"],
     packages: ["commander", "nats", "pino", "pino-pretty", "ts-node", "typescript", "xstate", "node:*"],
     anyPath: true,
   },

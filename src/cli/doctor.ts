@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
-import { InvalidArgumentError, type Command } from "commander";
-import { parseDuration } from "../duration";
-import { OstinatoError, toError } from "../errors";
-import { examineNats, systemClock, type NatsExaminationOptions, type Runtime } from "../index";
+import type { Command } from "commander";
+import { examineNats, OstinatoError, systemClock, type NatsExaminationOptions, type Runtime } from "../index";
 import { simulate } from "../testing";
 import { findingsOf, type Finding, type FindingOptions } from "./doctor-findings";
-import { loadTasksFile } from "./tasks-file";
+import { loadSetup } from "./load";
+import { readDuration } from "./options";
 
 interface DoctorOptions {
   nats: string;
@@ -20,7 +19,7 @@ interface DoctorOptions {
 }
 
 /** `ostinato doctor`: what stands in the way of the promises, and what to do about it. */
-export function doctor(program: Command): void {
+export function doctorCommand(program: Command): void {
   program
     .command("doctor")
     .description("Tell what stands in the way of our promises on a NATS server, and what to do about it")
@@ -28,7 +27,7 @@ export function doctor(program: Command): void {
     .requiredOption("--nats <urls>", "addresses, divided by commas; user:password@, token@ and tls:// are understood")
     .option("--namespace <name>", "what the names of the buckets begin with", "ostinato")
     .option("--replicas <count>", "copies of each bucket that the service asks for", Number, 1)
-    .option("--lease <duration>", "the lease that the service uses", length, 15_000)
+    .option("--lease <duration>", "the lease that the service uses", readDuration, 15_000)
     .option("--creds <file>", "credentials file")
     .option("--nkey <file>", "file with an nkey seed")
     .option("--ca <file>", "certificates to trust, for TLS")
@@ -81,14 +80,14 @@ function readSecret(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new OstinatoError("ERR_USAGE", `${file}: cannot be read: ${toError(cause).message}`, { cause });
+    throw new OstinatoError("ERR_USAGE", `${file}: cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 
 /** A day of what the files would start. */
 async function crowdOf(files: readonly string[]): Promise<FindingOptions["crowd"]> {
   if (files.length === 0) return undefined;
-  const definitions = await Promise.all(files.map(loadTasksFile));
+  const definitions = await Promise.all(files.map(loadSetup));
   const from = systemClock.now();
   const to = from + 86_400_000;
   const { evening } = await simulate(
@@ -98,14 +97,6 @@ async function crowdOf(files: readonly string[]): Promise<FindingOptions["crowd"
     { from, to },
   );
   return evening ?? { tasks: [], window: 0 };
-}
-
-function length(text: string): number {
-  try {
-    return parseDuration("--lease", text, { min: 100 });
-  } catch (error) {
-    throw new InvalidArgumentError(toError(error).message);
-  }
 }
 
 const marks = { ok: "ok      ", note: "note    ", warning: "WARNING ", problem: "PROBLEM " };

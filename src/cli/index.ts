@@ -2,10 +2,11 @@
 import { Command, CommanderError } from "commander";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { doctorCommand } from "./doctor";
 import { describeMistake } from "./mistakes";
 import { runCommand } from "./run";
 
-const commands: readonly ((program: Command) => void)[] = [runCommand];
+const commands: readonly ((program: Command) => void)[] = [doctorCommand, runCommand];
 
 /** Looked for upwards: what was built lies one folder deeper than the sources. */
 function readVersion(): string {

@@ -5,14 +5,14 @@ import { Command } from "commander";
 import { natsStore, type NatsExamination, OstinatoError } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { doctor } from "../../src/cli/doctor";
+import { doctorCommand } from "../../src/cli/doctor";
 import { findingsOf, type Finding } from "../../src/cli/doctor-findings";
 import { freePort, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
 
 /** Runs the command, and gives back what it printed and the exit code that it wants. */
 async function run(...args: string[]): Promise<{ text: string; code: number }> {
   const program = new Command().exitOverride();
-  doctor(program);
+  doctorCommand(program);
   const print = console.log;
   const lines: string[] = [];
   console.log = (line: string) => void lines.push(line);
@@ -127,19 +127,15 @@ test("tasks that crowd one second are counted, in whichever file they are", asyn
     `runtime.spawn({ name: "${name}", schedule: daily({ hour: 3 }), run: () => undefined });`;
   const imports = 'import { daily, type Runtime } from "ostinato";\nexport default (runtime: Runtime) => {';
   const files = [["a", "b", "c"], ["d"]].map((names, index) => {
-    const file = join(__dirname, `../fixtures/zz-crowd-${String(process.pid)}-${String(index)}.ts`);
+    const file = join(folder, `crowd${String(index)}.ts`);
     writeFileSync(file, `${imports}\n${names.map(spawn).join("\n")}\n};\n`);
     return file;
   });
-  try {
-    await withServer({}, async ({ url }) => {
-      const { text, code } = await run("--nats", url, ...files);
-      assert.is(code, 0, text);
-      assert.match(text, /note +4 tasks start within the same second: a, b, c, d\n +→ give them spread: "\d+s"/);
-    });
-  } finally {
-    for (const file of files) rmSync(file);
-  }
+  await withServer({}, async ({ url }) => {
+    const { text, code } = await run("--nats", url, ...files);
+    assert.is(code, 0, text);
+    assert.match(text, /note +4 tasks start within the same second: a, b, c, d\n +→ give them spread: "\d+s"/);
+  });
 });
 
 test("a lease that is no lease, and a file that is no tasks file, are refused", async () => {
