@@ -29,7 +29,7 @@ export interface LeaseRecordOptions {
   fixed?: true;
   clock: Clock;
   /** The store's, in seconds; see `fencingToken`. */
-  epoch: number;
+  epoch: number | (() => number);
   /** What else the record is to say; asked at every write. */
   extra?: (() => object) | undefined;
 }
@@ -61,7 +61,7 @@ export class LeaseRecord {
    * @throws OstinatoError as the store's calls do.
    */
   async take(): Promise<Taking> {
-    const { map, view, key, lease, clock, holder, fixed } = this.#options;
+    const { map, view, key, lease, clock, holder, fixed, epoch } = this.#options;
     const patience = fixed === true ? 0 : lease;
     for (let attempt = 1; attempt <= tries; attempt += 1) {
       const seen = view.get(key);
@@ -75,7 +75,7 @@ export class LeaseRecord {
       if (acquired === undefined || clock.monotonic() >= stopAt(startedAt, lease)) continue;
       this.#unanswered.clear();
       this.#renewalsTried = 0;
-      const token = fencingToken(this.#options.epoch, acquired);
+      const token = fencingToken(typeof epoch === "function" ? epoch() : epoch, acquired);
       const tenure = { number: this.#number, token, acquired, revision: acquired, renewals: 0, startedAt, skew };
       return { taken: true, tenure };
     }

@@ -26,7 +26,7 @@ export interface LocksOptions {
   prefix: string;
   holder: string;
   clock: Clock;
-  epoch: number;
+  epoch: number | (() => number);
   /** Length of the lease behind `tryLock`, in milliseconds; how long a lock outlives the process that held it. */
   lease: number;
 }

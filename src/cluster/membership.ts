@@ -33,7 +33,7 @@ export interface MembershipOptions {
   /** Asked at every renewal; must be JSON. */
   holds?: () => unknown;
   clock: Clock;
-  epoch: number;
+  epoch: number | (() => number);
   /** In milliseconds; a member that has not renewed for so long on the clock of the observer counts as dead. */
   lease: number;
   /** Milliseconds between two tries while the store does not answer. Default a 24th of the lease. */

@@ -19,7 +19,7 @@ export interface PartitionsOptions {
   /** The workers among whom the partitions are divided, this process included once it has joined. */
   membership: Pick<Membership, "id" | "members" | "onChange">;
   clock: Clock;
-  epoch: number;
+  epoch: number | (() => number);
   /** In milliseconds. */
   lease: number;
   random?: Random;

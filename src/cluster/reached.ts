@@ -1,13 +1,11 @@
 import type { Clock } from "../clock";
-import type { RevisionMap, Store } from "../store";
+import type { Store } from "../store";
+import { epochMap, type EpochMap } from "./epoch";
 import { View } from "./view";
 
 /** A map of a store that has been reached, and what is kept in view of it. */
-export interface Reached {
-  readonly map: RevisionMap;
+export interface Reached extends EpochMap {
   readonly view: View;
-  /** Seconds, for fencing tokens. */
-  readonly epoch: number;
 }
 
 /**
@@ -17,7 +15,6 @@ export interface Reached {
  */
 export async function reach(store: Store, name: string, prefix: string, clock: Clock): Promise<Reached> {
   await store.open();
-  const epoch = await store.epoch(name);
-  const map = store.map(name);
+  const { map, epoch } = await epochMap(store, name);
   return { map, view: new View(map, prefix, clock), epoch };
 }

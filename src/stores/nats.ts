@@ -33,6 +33,8 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
     async epoch(name) {
       const { bucket } = map(name);
       try {
+        // Asked anew each time: a stream that was removed may have been made again since.
+        bucket.forget();
         const { created } = await bucket.ready();
         return Math.floor(Date.parse(created) / 1000);
       } catch (error) {

@@ -1,4 +1,5 @@
-import { View } from "../cluster/view";
+import { reach } from "../cluster/reached";
+import type { View } from "../cluster/view";
 import type { Clock, TimerId } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import type { Random } from "../identity";
@@ -49,10 +50,7 @@ export class Records {
       this.#unlisten = this.#store.onEvent((event) => this.#take(event));
     }
     try {
-      await this.#store.open();
-      const epoch = await this.#store.epoch("leases");
-      const map = this.#store.map("leases");
-      const view = new View(map, prefix, this.#clock);
+      const { map, view, epoch } = await reach(this.#store, "leases", prefix, this.#clock);
       this.#view = view;
       view.onAny((key) => {
         for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
@@ -62,7 +60,9 @@ export class Records {
       this.place = {
         map,
         view,
-        epoch,
+        get epoch() {
+          return epoch();
+        },
         failed: (error) => this.#noteFailure(error),
         answered: () => this.#noteAnswer(),
       };

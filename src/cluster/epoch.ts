@@ -1,0 +1,52 @@
+import type { RevisionMap, Store, Written } from "../store";
+
+/** A map whose tokens grow even when its store is made anew while it is in use. */
+export interface EpochMap {
+  readonly map: RevisionMap;
+  /** When the store was created, in seconds; asked after a write, it is that of the store which took the write. */
+  readonly epoch: () => number;
+}
+
+/**
+ * The store's map of this name. A write that gets a smaller revision than one that was seen before tells of a store
+ * that was made anew: its epoch is asked for before the write is answered, so that no token is made with the old one.
+ *
+ * @throws OstinatoError as the store's calls do.
+ */
+export async function epochMap(store: Store, name: string): Promise<EpochMap> {
+  const inner = store.map(name);
+  let epoch = await store.epoch(name);
+  if (store.shared !== true) return { map: inner, epoch: () => epoch };
+  let highest = 0;
+  const see = (revision: number): void => {
+    highest = Math.max(highest, revision);
+  };
+  const check = (written: Written): Written | Promise<Written> => {
+    if (!written.ok) return written;
+    const isAnew = written.revision <= highest;
+    highest = written.revision;
+    if (!isAnew) return written;
+    return store.epoch(name).then((now) => {
+      epoch = now;
+      return written;
+    });
+  };
+  const map: RevisionMap = {
+    get: (key) => inner.get(key),
+    create: (key, value) => inner.create(key, value).then(check),
+    update: (key, value, revision) => inner.update(key, value, revision).then(check),
+    delete: (key, revision) => inner.delete(key, revision),
+    list: (prefix) => inner.list(prefix),
+    watch: (prefix, listener) =>
+      inner.watch(prefix, {
+        change: (change) => {
+          see(change.revision);
+          listener.change(change);
+        },
+        current: () => listener.current(),
+        doubt: () => listener.doubt(),
+        failed: (error) => listener.failed?.(error),
+      }),
+  };
+  return { map, epoch: () => epoch };
+}
