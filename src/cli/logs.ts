@@ -14,7 +14,9 @@ export function makeLogger({ level, pretty: forPeople }: LogOptions): Logger {
         colorize: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
         sync: true,
         translateTime: "SYS:HH:MM:ss.l",
-        ignore: "pid,hostname",
+        singleLine: true,
+        ignore: "pid,hostname,event,task,runId,attempt,scheduledAt,fencingToken",
+        messageFormat: ({ event, task, msg }) => (event || !task ? String(msg) : `${String(task)}: ${String(msg)}`),
       })
     : pino.destination({ dest: 1, sync: true });
   // The reader of the pipe has gone: there is nobody left to tell.

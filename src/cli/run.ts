@@ -70,7 +70,10 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
       await setup(runtime);
     } catch (error) {
       const mistake = describeMistake(error);
-      throw mistake === undefined ? error : new OstinatoError("ERR_USAGE", `${file}: ${mistake}`, { cause: error });
+      if (mistake !== undefined) throw new OstinatoError("ERR_USAGE", `${file}: ${mistake}`, { cause: error });
+      const { syscall, message } = error as NodeJS.ErrnoException;
+      logger.fatal(syscall === undefined ? { err: error } : {}, `${file}: its function failed: ${message}`);
+      return 1;
     }
     if (runtime.toString() === before) {
       logger.warn({ file }, `${file} spawned nothing: its function called neither runtime.spawn nor runtime.supervise`);
@@ -82,7 +85,18 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
 /** A store that cannot be opened is told in its own words, without a stack: it is the surroundings that are wrong. */
 function started(runtime: Runtime, logger: Logger, store: string): Task {
   return async (context) => {
-    logger.info({ node: runtime.nodeId, store }, `ostinato runs on the store "${store}"; Ctrl-C ends it`);
-    await runtime.task()(context);
+    logger.info({ node: runtime.nodeId }, `ostinato runs on the store "${store}"; Ctrl-C ends it`);
+    try {
+      await runtime.task()(context);
+    } catch (error) {
+      if (!(error instanceof OstinatoError && error.code.startsWith("ERR_STORE_"))) throw error;
+      throw withoutStack(error);
+    }
   };
+}
+
+function withoutStack(error: OstinatoError): OstinatoError {
+  const told = new OstinatoError(error.code, error.message);
+  told.stack = `${error.name}: ${error.message}`;
+  return told;
 }

@@ -15,6 +15,8 @@ export function registerTypeScript(folder: string): void {
     compiler: require.resolve("typescript"),
     transpileOnly: true,
     moduleTypes: { "**/*": "cjs" },
-    compilerOptions: { module: "node16", moduleResolution: "node16", esModuleInterop: true, target: "es2022" },
+    // Options of the tsconfig that only go with other kinds of modules: nothing is resolved by the compiler here.
+    ignoreDiagnostics: [5095, 5098, 5109, 5110],
+    compilerOptions: { module: "commonjs", moduleResolution: "node10", esModuleInterop: true, target: "es2022" },
   });
 }
