@@ -21,30 +21,32 @@ export {
 
 export { interval, type IntervalOptions } from "./schedules/interval";
 export { daily } from "./schedules/daily";
-export { weekly } from "./schedules/weekly";
-export { monthly } from "./schedules/monthly";
-export { cron } from "./schedules/cron";
-export { parseSchedule } from "./schedules/parse";
+export { weekly, type WeeklyOptions } from "./schedules/weekly";
+export { monthly, type MonthlyOptions } from "./schedules/monthly";
+export { cron, type CronOptions } from "./schedules/cron";
+export { parseSchedule, type ParseScheduleOptions } from "./schedules/parse";
+export type { TimeOfDay } from "./schedules/fields";
 export type { Schedule } from "./schedule";
 export type { Misfire } from "./rules/misfire";
 export type { RetryOptions } from "./rules/backoff";
 export type { IntensityOptions } from "./rules/intensity";
 export type { AutoShutdown, RestartKind, Strategy } from "./rules/restart";
 
+export type { ComposedTask } from "./tasks/context";
 export { sequence } from "./tasks/sequence";
 export { concurrence } from "./tasks/concurrence";
-export { withRepeat } from "./tasks/with-repeat";
-export { withTimeout } from "./tasks/with-timeout";
-export { withRetry } from "./tasks/with-retry";
-export { withShutdown } from "./tasks/with-shutdown";
+export { withRepeat, type WithRepeatOptions } from "./tasks/with-repeat";
+export { withTimeout, type WithTimeoutOptions } from "./tasks/with-timeout";
+export { withRetry, type WithRetryOptions } from "./tasks/with-retry";
+export { withShutdown, type WithShutdownOptions } from "./tasks/with-shutdown";
 export { withSignalNotify } from "./tasks/with-signal-notify";
 export { onError } from "./tasks/on-error";
-export { ignoreError } from "./tasks/ignore-error";
-export { httpServerTask } from "./tasks/http-server-task";
+export { ignoreError, type ErrorMatcher } from "./tasks/ignore-error";
+export { httpServerTask, type HttpServerTaskOptions } from "./tasks/http-server-task";
 export { main, type MainOptions } from "./tasks/main";
 
 export { memoryStore } from "./stores/memory";
-export { fileStore } from "./stores/file";
+export { fileStore, type FileStoreOptions } from "./stores/file";
 export { natsStore, type NatsStoreOptions } from "./stores/nats";
 export {
   examineNats,
@@ -56,5 +58,7 @@ export type { Change, Entry, RevisionMap, Store, StoreEvent, Watch, WatchListene
 
 export type { Clock, TimerId } from "./clock";
 export { systemClock } from "./clocks/system";
+export { rxScheduler } from "./clocks/scheduler";
+export { ticks, type Tick, type TicksOptions } from "./ticks";
 export type { Duration } from "./duration";
 export { errorCodes, LeaseLostError, OstinatoError, ShutdownError, TimeoutError, type ErrorCode } from "./errors";

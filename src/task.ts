@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { Clock } from "./clock";
 import type { Duration } from "./duration";
 import { OstinatoError } from "./errors";
 
@@ -77,4 +78,19 @@ export function discard(cause?: unknown): DiscardError {
 /** `throw retryAfter("30s", cause)`: a failure whose retry waits this long. */
 export function retryAfter(delay: Duration, cause?: unknown): RetryAfterError {
   return new RetryAfterError(delay, cause);
+}
+
+const clockSlot = Symbol("ostinato.clock");
+
+type Bound = { [clockSlot]?: Clock };
+
+/** Gives a context the clock that composed tasks wait on. Copies made by spreading keep it. */
+export function bindClock<C extends Partial<TaskContext>>(context: C, clock: Clock): C {
+  (context as Bound)[clockSlot] = clock;
+  return context;
+}
+
+/** The clock that a context was bound to. */
+export function boundClock(context: Partial<TaskContext>): Clock | undefined {
+  return (context as Bound)[clockSlot];
 }

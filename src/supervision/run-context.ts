@@ -1,6 +1,5 @@
 import type { StoredRun, TaskRecord } from "../rules/task-record";
-import type { RunSummary, TaskContext } from "../task";
-import { bindClock } from "../tasks/context";
+import { bindClock, type RunSummary, type TaskContext } from "../task";
 import type { Host } from "./host";
 
 /** The last progress that a run told. */
@@ -26,11 +25,11 @@ const lent = Symbol("ostinato.lent");
 export type RunContext = TaskContext & { readonly [lent]: Lent };
 
 /** One getter for all contexts, their own property in each: a copy made by spreading has it too, and it costs no closure. */
-function onDemand<T>(make: (from: Lent) => T): PropertyDescriptor {
+function onDemand(make: (from: Lent) => unknown): PropertyDescriptor {
   return {
     enumerable: true,
     configurable: true,
-    get(this: RunContext): T {
+    get(this: RunContext) {
       return make(this[lent]);
     },
   };

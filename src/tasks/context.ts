@@ -1,7 +1,7 @@
 import pino, { type Logger } from "pino";
 import type { Clock } from "../clock";
 import { systemClock } from "../clocks/system";
-import type { Task, TaskContext } from "../task";
+import { bindClock, boundClock, type Task, type TaskContext } from "../task";
 import { requireFunction } from "../validate";
 
 /**
@@ -10,19 +10,9 @@ import { requireFunction } from "../validate";
  */
 export type ComposedTask = (context?: Partial<TaskContext>) => Promise<unknown>;
 
-const clockSlot = Symbol("ostinato.clock");
-
-type Bound = { [clockSlot]?: Clock };
-
-/** Gives a context the clock that composed tasks wait on. Copies made by spreading keep it. */
-export function bindClock<C extends Partial<TaskContext>>(context: C, clock: Clock): C {
-  (context as Bound)[clockSlot] = clock;
-  return context;
-}
-
 /** The clock that a context was bound to; the system's for any other. */
 export function clockOf(context: Partial<TaskContext>): Clock {
-  return (context as Bound)[clockSlot] ?? systemClock;
+  return boundClock(context) ?? systemClock;
 }
 
 let silent: Logger | undefined;

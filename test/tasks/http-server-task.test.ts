@@ -11,7 +11,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { virtualClock } from "../../src/clocks/virtual";
 import type { OstinatoError } from "../../src/errors";
-import { bindClock } from "../../src/tasks/context";
+import { bindClock } from "../../src/task";
 import { httpServerTask, type HttpServerTaskOptions } from "../../src/tasks/http-server-task";
 import { deferred, rejection, settle } from "./support";
 

@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { virtualClock } from "../../src/clocks/virtual";
 import type { Schedule } from "../../src/schedule";
-import { bindClock } from "../../src/tasks/context";
+import { bindClock } from "../../src/task";
 import { withRepeat } from "../../src/tasks/with-repeat";
 import { rejection, settle } from "./support";
 
