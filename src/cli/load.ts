@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, resolve } from "node:path";
@@ -39,7 +40,7 @@ async function load(file: string, path: string): Promise<unknown> {
     }
     return await import(pathToFileURL(path).href);
   } catch (error) {
-    const mistake = describeLoadFailure(error);
+    const mistake = describeLoadFailure(error, path);
     throw mistake === undefined ? error : wrong(file, mistake, error);
   }
 }
@@ -60,12 +61,17 @@ function describe(exported: unknown): string {
 }
 
 /** Mistakes in the text of the file or its imports; what its code throws is left as it is. */
-function describeLoadFailure(error: unknown): string | undefined {
+function describeLoadFailure(error: unknown, path: string): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code, name, message, stack = "" } = error as NodeJS.ErrnoException;
-  if (name === "TSError") return `cannot be compiled\n${message.replace(/^.*Unable to compile TypeScript:\n/, "")}`;
+  if (name === "TSError")
+    return `cannot be compiled\n${message.replace(/^.*Unable to compile TypeScript:\n/, "").trimEnd()}`;
   if (error instanceof SyntaxError) {
-    const where = stack.split(/\n\s+at /)[0] ?? message;
+    // Of an ES module the error does not say where; Node's own check of the file does.
+    const told = stack.startsWith(`${name}:`)
+      ? spawnSync(process.execPath, ["--check", path]).stderr.toString()
+      : stack;
+    const where = told.split(/\n\s+at /)[0] ?? "";
     return `cannot be read as JavaScript\n${where.includes(message) ? where : message}`;
   }
   if (code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND") return message.split("\n")[0];

@@ -16,7 +16,8 @@ export function makeLogger({ level, pretty: forPeople }: LogOptions): Logger {
         translateTime: "SYS:HH:MM:ss.l",
         singleLine: true,
         ignore: "pid,hostname,event,task,runId,attempt,scheduledAt,fencingToken",
-        messageFormat: ({ event, task, msg }) => (event || !task ? String(msg) : `${String(task)}: ${String(msg)}`),
+        messageFormat: ({ event, task, msg }) =>
+          event === undefined && typeof task === "string" ? `${task}: ${String(msg)}` : String(msg),
       })
     : pino.destination({ dest: 1, sync: true });
   // The reader of the pipe has gone: there is nobody left to tell.

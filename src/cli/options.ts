@@ -1,13 +1,12 @@
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "../duration";
-import { fileStore, memoryStore, natsStore, OstinatoError, type Store } from "../index";
+import { type Duration, fileStore, interval, memoryStore, natsStore, OstinatoError, type Store } from "../index";
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /** A duration option of the command line, as the library reads it: a bare number is milliseconds. */
 export function readDuration(text: string): number {
   try {
-    return parseDuration("duration", /^\d+$/.test(text) ? Number(text) : text, { min: 0 });
+    return interval(text as Duration).elapsed?.every ?? 0;
   } catch {
     throw new InvalidArgumentError('Allowed are a number of milliseconds, or "250ms", "90s", "5m", "3h", "1d".');
   }

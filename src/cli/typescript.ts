@@ -1,3 +1,4 @@
+import { parse } from "node:path";
 import { register, REGISTER_INSTANCE } from "ts-node";
 
 const registered = new Set<string>();
@@ -14,7 +15,7 @@ export function registerTypeScript(folder: string): void {
     projectSearchDir: folder,
     compiler: require.resolve("typescript"),
     transpileOnly: true,
-    moduleTypes: { "**/*": "cjs" },
+    moduleTypes: { [`${parse(folder).root}**/*`]: "cjs" },
     // Options of the tsconfig that only go with other kinds of modules: nothing is resolved by the compiler here.
     ignoreDiagnostics: [5095, 5098, 5109, 5110],
     compilerOptions: { module: "commonjs", moduleResolution: "node10", esModuleInterop: true, target: "es2022" },
