@@ -8,8 +8,9 @@ export interface EpochMap {
 }
 
 /**
- * The store's map of this name. A write that gets a smaller revision than one that was seen before tells of a store
- * that was made anew: its epoch is asked for before the write is answered, so that no token is made with the old one.
+ * The store's map of this name. A write that gets no larger revision than one that was seen before it was sent tells of
+ * a store that was made anew: its epoch is asked for before the write is answered, so that no token is made with the old
+ * one.
  *
  * @throws OstinatoError as the store's calls do.
  */
@@ -21,20 +22,26 @@ export async function epochMap(store: Store, name: string): Promise<EpochMap> {
   const see = (revision: number): void => {
     highest = Math.max(highest, revision);
   };
-  const check = (written: Written): Written | Promise<Written> => {
-    if (!written.ok) return written;
-    const isAnew = written.revision <= highest;
-    highest = written.revision;
-    if (!isAnew) return written;
-    return store.epoch(name).then((now) => {
-      epoch = now;
-      return written;
+  const checked = (write: Promise<Written>): Promise<Written> => {
+    // What the watch tells while the write is under way proves nothing: only what was seen before it was sent.
+    const before = highest;
+    return write.then((written) => {
+      if (!written.ok) return written;
+      if (written.revision > before) {
+        see(written.revision);
+        return written;
+      }
+      highest = written.revision;
+      return store.epoch(name).then((now) => {
+        epoch = now;
+        return written;
+      });
     });
   };
   const map: RevisionMap = {
     get: (key) => inner.get(key),
-    create: (key, value) => inner.create(key, value).then(check),
-    update: (key, value, revision) => inner.update(key, value, revision).then(check),
+    create: (key, value) => checked(inner.create(key, value)),
+    update: (key, value, revision) => checked(inner.update(key, value, revision)),
     delete: (key, revision) => inner.delete(key, revision),
     list: (prefix) => inner.list(prefix),
     watch: (prefix, listener) =>

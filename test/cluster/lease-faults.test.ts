@@ -84,7 +84,7 @@ test("An acquisition whose answer was lost is recognised, and one that is applie
   a.map.faults = ["late", "unavailable"];
   await late.acquire().then(
     () => assert.unreachable(),
-    (error: { code: string }) => assert.is(error.code, "ERR_STORE_UNAVAILABLE"),
+    (error: unknown) => assert.is((error as { code: string }).code, "ERR_STORE_UNAVAILABLE"),
   );
   await clock.advance(1_000);
   assert.is((await record("other"))?.holder, "a");

@@ -57,7 +57,7 @@ test("Waiting for a lease that is renewed makes no request", async () => {
   abort.abort(new Error("enough"));
   await campaign.then(
     () => assert.unreachable(),
-    (error: Error) => assert.is(error.message, "enough"),
+    (error: unknown) => assert.is((error as Error).message, "enough"),
   );
 });
 
