@@ -36,6 +36,7 @@ export class Alarms {
   #unlisten: (() => void) | undefined;
   #ringing = false;
   #closed = false;
+  #yielded: (() => void)[] = [];
 
   constructor(clock: Clock, options: AlarmsOptions = {}) {
     this.#clock = clock;
@@ -54,6 +55,12 @@ export class Alarms {
   /** Rings after `ms` of elapsed time. */
   after(ms: number, ring: () => void): Alarm {
     return this.#set(this.#elapsed, this.#clock.monotonic() + Math.max(0, ms), ring);
+  }
+
+  /** What can wait gives way to what is due: does `work` at once, or after the rings that are due now. */
+  yielding(work: () => void): void {
+    if (this.#ringing && this.#dueHeap() !== undefined) this.#yielded.push(work);
+    else work();
   }
 
   /** Cancels all; nothing is left that could keep the process alive. Later alarms never ring. */
@@ -85,7 +92,7 @@ export class Alarms {
     const elapsed = this.#elapsed.peek()?.at;
     this.#listen(wall !== undefined);
     const now = this.#clock.monotonic();
-    let due = elapsed ?? Infinity;
+    let due = this.#yielded.length > 0 ? now : (elapsed ?? Infinity);
     if (wall !== undefined) {
       let wait = Math.max(0, wall - this.#clock.now());
       if (this.#clock.onWallJump === undefined) wait = Math.min(wait, blindWait);
@@ -121,8 +128,8 @@ export class Alarms {
 
   /** One at a time, and what one ring leads to goes first: much begun at once and nothing ended costs memory and time. */
   #ringNext(until: number, errors: unknown[]): void {
-    const entry = this.#clock.monotonic() <= until ? this.#takeDue() : undefined;
-    if (entry === undefined) {
+    const next = this.#clock.monotonic() <= until ? this.#takeDue() : undefined;
+    if (next === undefined) {
       this.#ringing = false;
       this.#armedFor = Infinity;
       this.#arm();
@@ -130,7 +137,7 @@ export class Alarms {
       return;
     }
     try {
-      entry.ring();
+      next();
     } catch (error) {
       if (this.#onError === undefined) errors.push(error);
       else this.#onError(error);
@@ -138,14 +145,16 @@ export class Alarms {
     queueMicrotask(() => this.#ringNext(until, errors));
   }
 
-  #takeDue(): Entry | undefined {
-    const heap = [
-      { heap: this.#elapsed, now: this.#clock.monotonic() },
-      { heap: this.#wall, now: this.#clock.now() },
-    ].find((each) => (each.heap.peek()?.at ?? Infinity) <= each.now)?.heap;
-    const entry = heap?.pop();
+  #dueHeap(): TimerHeap<Entry> | undefined {
+    if ((this.#elapsed.peek()?.at ?? Infinity) <= this.#clock.monotonic()) return this.#elapsed;
+    return (this.#wall.peek()?.at ?? Infinity) <= this.#clock.now() ? this.#wall : undefined;
+  }
+
+  #takeDue(): (() => void) | undefined {
+    const entry = this.#dueHeap()?.pop();
+    if (entry === undefined) return this.#yielded.shift();
     // It has rung: cancelling it later must not be counted.
-    if (entry !== undefined) entry.cancelled = true;
-    return entry;
+    entry.cancelled = true;
+    return entry.ring;
   }
 }

@@ -8,7 +8,7 @@ import { due, type Due, type DueRule } from "../rules/due";
 import { fencingToken, mayTake } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
 import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
-import type { Entry, RevisionMap, Written } from "../store";
+import type { Entry, RevisionMap } from "../store";
 import { Tenure } from "./tenure";
 
 /** Where the records of the tasks of one reach (this process, or the cluster) live. */
@@ -37,6 +37,14 @@ export interface ClaimsOptions {
   delayAfter: (tick: number | null) => number;
   onLost: (error: LeaseLostError) => void;
   warn: (message: string, error: unknown) => void;
+}
+
+/** Where a look at the record leads: callbacks, because ten thousand looks at once must be cheap. */
+interface Answers {
+  readonly verdict: (verdict: Verdict) => void;
+  /** The record had changed: look once more. */
+  readonly again: () => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -91,19 +99,15 @@ export class Claims {
       answer({ type: "UNREACHABLE" });
       return;
     }
-    const found = this.#look(place, triggered);
-    if (!(found instanceof Promise)) {
-      answer(found);
-      return;
-    }
-    const unreachable = (error: unknown): void => {
-      place.failed(error);
-      answer({ type: "UNREACHABLE" });
+    const to: Answers = {
+      verdict: answer,
+      failed: (error) => {
+        place.failed(error);
+        answer({ type: "UNREACHABLE" });
+      },
+      again: () => void this.#readAgain(place).then(() => this.check(triggered, answer), to.failed),
     };
-    found.then((verdict) => {
-      if (verdict !== undefined) answer(verdict);
-      else this.#readAgain(place).then(() => this.check(triggered, answer), unreachable);
-    }, unreachable);
+    this.#look(place, triggered, to);
   }
 
   /** The record had changed under us. */
@@ -113,25 +117,31 @@ export class Claims {
     place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 });
   }
 
-  /** One look at the record; resolves to undefined when a write met another one. */
-  #look(place: RecordPlace, triggered: boolean): Verdict | Promise<Verdict | undefined> {
+  #look(place: RecordPlace, triggered: boolean, to: Answers): void {
     const { key, clock, nodeId, lease } = this.#options;
     const seen = place.view.get(key);
     const read = this.#read(seen?.entry);
     if (read.kind === "newer") {
-      return { type: "REFUSED", reason: `its record was written by a newer version (${String(read.version)})` };
+      to.verdict({ type: "REFUSED", reason: `its record was written by a newer version (${String(read.version)})` });
+      return;
     }
     const record = read.kind === "record" ? read.record : freshRecord(this.#since);
     if (seen !== undefined && record.holder !== "" && record.holder !== nodeId) {
       const take = mayTake(record, seen, clock.monotonic(), lease);
-      if (!take.take) return { type: "HELD", holder: record.holder, retryIn: take.waitMs };
+      if (!take.take) {
+        to.verdict({ type: "HELD", holder: record.holder, retryIn: take.waitMs });
+        return;
+      }
     }
     const decision = this.#decide(record, triggered);
-    if (decision.kind === "run") return this.#claim(place, seen?.entry, record, decision);
+    if (decision.kind === "run") {
+      this.#claim(place, seen?.entry, record, decision, to);
+      return;
+    }
     const verdict = verdictOf(decision);
-    if (read.kind === "record" || decision.kind !== "wait") return verdict;
+    if (read.kind === "record" || decision.kind !== "wait") to.verdict(verdict);
     // Ticks that pass while nobody is up are missed ticks: that takes a record to count from.
-    return this.#write(place, seen?.entry, record).then((written) => (written.ok ? verdict : undefined));
+    else this.#write(place, seen?.entry, record, to, () => verdict);
   }
 
   #decide(record: TaskRecord, triggered: boolean): Due {
@@ -160,7 +170,8 @@ export class Claims {
     entry: Entry | undefined,
     record: TaskRecord,
     { tick, attempt, catchUp }: Extract<Due, { kind: "run" }>,
-  ): Promise<Verdict | undefined> {
+    to: Answers,
+  ): void {
     const { clock, nodeId, lease } = this.#options;
     const startedAt = clock.monotonic();
     const runId = this.#options.newRunId();
@@ -178,9 +189,7 @@ export class Claims {
       startedAt: clock.now(),
     };
     this.#attempted = runId;
-    return this.#write(place, entry, claimed).then((written) => {
-      if (!written.ok) return undefined;
-      const { revision } = written;
+    this.#write(place, entry, claimed, to, (revision) => {
       const token = fencingToken(place.epoch, revision);
       this.#tickSeen = { tick, at: startedAt };
       this.#tenure = new Tenure({ claims: this.#options, place, record: claimed, revision, token, startedAt });
@@ -188,15 +197,25 @@ export class Claims {
     });
   }
 
-  #write(place: RecordPlace, entry: Entry | undefined, record: TaskRecord): Promise<Written> {
+  #write(
+    place: RecordPlace,
+    entry: Entry | undefined,
+    record: TaskRecord,
+    to: Answers,
+    stored: (revision: number) => Verdict,
+  ): void {
     const { key } = this.#options;
     const value = JSON.stringify(record);
     const write = entry === undefined ? place.map.create(key, value) : place.map.update(key, value, entry.revision);
-    return write.then((written) => {
+    write.then((written) => {
       place.answered();
-      if (written.ok) this.#note(place, { key, value, revision: written.revision }, record);
-      return written;
-    });
+      if (!written.ok) {
+        to.again();
+        return;
+      }
+      this.#note(place, { key, value, revision: written.revision }, record);
+      to.verdict(stored(written.revision));
+    }, to.failed);
   }
 
   #note(place: RecordPlace, entry: Entry, record: TaskRecord): void {
@@ -210,15 +229,15 @@ export class Claims {
   }
 
   /** Ends the claim by writing down how the run went; `stored` is false when the record is somebody else's by now. */
-  end(result: RunResult): Promise<{ stored: boolean; afterwards: Afterwards }> {
+  end(result: RunResult, endedAt: number): Promise<{ stored: boolean; afterwards: Afterwards }> {
     const tenure = this.#tenure;
-    const { clock, nodeId, retry, random, rule } = this.#options;
+    const { nodeId, retry, random, rule } = this.#options;
     if (tenure === undefined || result.outcome === "leaseLost") {
       this.#tenure = undefined;
       return Promise.resolve({ stored: false, afterwards: { then: "look" } });
     }
     const next = afterRun(tenure.record, result, {
-      now: clock.now(),
+      now: endedAt,
       node: nodeId,
       retry,
       random: random(),

@@ -131,7 +131,10 @@ export class Report {
         );
         return;
       case "progress":
-        log.debug({ event: "PROGRESS", ...withoutType(event) }, "progress");
+        {
+          const { task, runId, attempt, done, total, note } = event;
+          log.debug({ event: "PROGRESS", task, runId, attempt, done, total, note }, "progress");
+        }
         return;
       case "warning":
         log.warn({ event: "WARNING", task: event.task, runId: event.runId, err: event.err }, event.message);
@@ -151,10 +154,4 @@ export class Report {
         );
     }
   }
-}
-
-function withoutType<T extends { type: string }>(event: T): Omit<T, "type"> {
-  const { type, ...rest } = event;
-  void type;
-  return rest;
 }

@@ -68,11 +68,11 @@ function parseSupervisor(spec: SuperviseSpec, defaults: SpecDefaults): ParsedSup
   refuseUnknown(`supervisor "${name}"`, spec, optionNames);
   if (!Array.isArray(spec.children)) refuse(`supervisor "${name}": children`, "an array of specs", spec.children);
   const autoShutdown = requireOneOf("autoShutdown", ["never", "any", "all"], spec.autoShutdown ?? "never");
-  const children = spec.children.map((child): ParsedChild => {
+  const children = (spec.children as readonly (SpawnSpec | SuperviseSpec)[]).map((child): ParsedChild => {
     if (typeof child === "object" && (child as unknown) !== null && "children" in child) {
       return { kind: "supervisor", plan: parseSupervisor(child, defaults) };
     }
-    return { kind: "task", spec: parseSpec(child, defaults) };
+    return { kind: "task", spec: parseSpec(child as SpawnSpec, defaults) };
   });
   for (const child of children) {
     const { name: childName, restart, significant } = child.kind === "task" ? child.spec : child.plan;

@@ -42,9 +42,9 @@ export function childContext(context: TaskContext, own: Partial<TaskContext>): T
 /** A signal that is aborted with its parent, or by itself. */
 export interface ChildSignal {
   readonly signal: AbortSignal;
-  abort(reason: unknown): void;
+  readonly abort: (reason: unknown) => void;
   /** Lets go of the parent, which may live much longer. */
-  release(): void;
+  readonly release: () => void;
 }
 
 export function childSignal(parent: AbortSignal): ChildSignal {

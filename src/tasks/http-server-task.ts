@@ -45,11 +45,17 @@ export function httpServerTask(server: Server, listenOptions: HttpServerTaskOpti
       logger.info({ address: server.address() }, "listening");
       const closed = once(server, "close");
       await settledOrAborted(closed, signal);
-      if (!signal.aborted) return void (await closed);
+      if (!signal.aborted) {
+        await closed;
+        return;
+      }
 
       refuseConnections(server);
       connections.drain();
-      if (await settledWithin(clock, shutdownTimeout, closed)) return void (await closed);
+      if (await settledWithin(clock, shutdownTimeout, closed)) {
+        await closed;
+        return;
+      }
       const message = `${String(connections.open())} connections of httpServerTask were cut after ${formatDuration(shutdownTimeout)}`;
       connections.destroy();
       await closed;

@@ -44,7 +44,11 @@ const keepAliveMs = Number.MAX_SAFE_INTEGER;
 export async function main(...given: (Task | MainOptions)[]): Promise<number> {
   const { tasks, options } = readArguments(given);
   refuseUnknown("main", options, optionNames);
-  const { signal = new AbortController().signal, clock = systemClock, exit = (code) => process.exit(code) } = options;
+  const {
+    signal = new AbortController().signal,
+    clock = systemClock,
+    exit = (code: number) => process.exit(code),
+  } = options;
   const shutdownTimeout = parseDuration("main: shutdownTimeout", options.shutdownTimeout ?? "10s");
   const signals = requireSignals("main: signals", options.signals ?? endingSignals);
   if (tasks.length === 0) return 0;

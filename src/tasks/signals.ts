@@ -12,7 +12,7 @@ export function requireSignals(option: string, signals: readonly NodeJS.Signals[
       refuse(option, "names of signals that a process can listen to", name);
     }
   }
-  return signals;
+  return signals as readonly NodeJS.Signals[];
 }
 
 /** Calls `listener` at each of exactly these signals; returns the function that ends it. */
