@@ -14,6 +14,7 @@ export class Wait {
   readonly #overdue: Overdue;
   readonly #look: () => void;
   #alarm: Alarm | undefined;
+  #unlisten: (() => void) | undefined;
   #aliveAt = -Infinity;
   #aliveRun: string | undefined;
   #failedLooks = 0;
@@ -39,6 +40,8 @@ export class Wait {
         this.#overdue.expect(verdict.nextDue);
         if (verdict.nextDue > clock.now()) this.#tellAlive(verdict.nextDue, lastRun);
         this.#alarm = alarms.at(Math.min(verdict.nextDue, this.#aliveAt + maxCycle), this.#look);
+        // What repeats by elapsed time is due at another time of the wall once the wall has been set.
+        if (this.#spec.rule?.schedule.elapsed !== undefined) this.#unlisten = clock.onWallJump?.(this.#look);
         return;
       case "HELD":
         this.#alarm = alarms.after(verdict.retryIn, this.#look);
@@ -65,6 +68,8 @@ export class Wait {
     this.active = false;
     this.#alarm?.cancel();
     this.#alarm = undefined;
+    this.#unlisten?.();
+    this.#unlisten = undefined;
   }
 
   /** Right after a run, on whichever node, and then at least every maxCycle. */

@@ -49,7 +49,9 @@ test("SIGTERM with a request in flight: it completes, new connections are refuse
   assert.is(await line(), "in flight");
   child.kill("SIGTERM");
   await once(child.stderr, "data");
-  assert.is(((await rejection(answerOf(port))) as NodeJS.ErrnoException).code, "ECONNREFUSED");
+  // One that the system had accepted before the port was closed is reset; none is answered.
+  let code: string | undefined;
+  while (code !== "ECONNREFUSED") ({ code } = (await rejection(answerOf(port))) as NodeJS.ErrnoException);
   child.stdin.write("answer\n");
   assert.is(await answer, "still here");
   assert.is(await line(), "main resolved 0");
