@@ -169,7 +169,7 @@ test("A campaign on a store that was closed is refused instead of waiting for ev
   await closed.close();
   const campaign = lease.campaign(never).then(
     () => "taken",
-    (error: { code: string }) => error.code,
+    (error: unknown) => (error as { code: string }).code,
   );
   await clock.advance(0);
   assert.is(await campaign, "ERR_STORE_CLOSED");
