@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { buildCommand } from "../helpers/built-command";
 import { startCommand } from "../helpers/command";
 
+const built = buildCommand();
 const folder = mkdtempSync(join(tmpdir(), "ostinato-run-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -39,19 +41,26 @@ const ts = file(
    export default function tasks(runtime: Runtime): void { ${body("ts")} void greeting; }`,
 );
 
-test("it runs CommonJS, ES modules and TypeScript, and each gets the one instance of the package", async () => {
-  const command = startCommand(["run", cjs, mjs, js, ts, "--label", "mine", "--node-id", "n1"], { cwd: folder });
-  for (const name of ["cjs", "mjs", "js", "ts"]) await command.until(new RegExp(`"task":"${name}".*"msg":"ran true"`));
-  await command.until(/"node":"n1"/);
-  await command.until(/\[FINISHED\] mine/);
-  command.signal("SIGTERM");
-  assert.is(await command.exit, 0);
-  for (const line of command.stdout().trim().split("\n")) assert.type(JSON.parse(line), "object");
-  assert.is(command.stderr(), "");
-});
+for (const [from, options] of [
+  ["the sources", {}],
+  ["what was built", { built }],
+] as const) {
+  test(`from ${from} it runs CommonJS, ES modules and TypeScript, each with the one instance of the package`, async () => {
+    const command = startCommand(["run", cjs, mjs, js, ts, "--label", "mine", "--node-id", "n1"], options);
+    for (const name of ["cjs", "mjs", "js", "ts"]) {
+      await command.until(new RegExp(`"task":"${name}".*"msg":"ran true"`));
+    }
+    await command.until(/"node":"n1"/);
+    await command.until(/\[FINISHED\] mine/);
+    command.signal("SIGTERM");
+    assert.is(await command.exit, 0);
+    for (const line of command.stdout().trim().split("\n")) assert.type(JSON.parse(line), "object");
+    assert.is(command.stderr(), "");
+  });
+}
 
 test("--pretty prints lines for people into a pipe", async () => {
-  const command = startCommand(["run", cjs, "--pretty"]);
+  const command = startCommand(["run", cjs, "--pretty"], { built });
   await command.until(/^\[\d\d:\d\d:\d\d\.\d+\] INFO: cjs: ran true$/m);
   command.signal("SIGINT");
   assert.is(await command.exit, 0);
@@ -70,13 +79,13 @@ test("the first signal lets a run end, within the deadline; the second ends the 
        runtime.spawn({ name: "slow", schedule: interval("1h"), run });
      };`,
   );
-  const drained = startCommand(["run", slow, "--shutdown-timeout", "200ms"]);
+  const drained = startCommand(["run", slow, "--shutdown-timeout", "200ms"], { built });
   await drained.until(/begun/);
   drained.signal("SIGINT");
   assert.is(await drained.exit, 0);
   assert.match(drained.stdout(), /told to end/);
 
-  const deaf = startCommand(["run", slow, "--shutdown-timeout", "10m"], { env: { DEAF: "1" } });
+  const deaf = startCommand(["run", slow, "--shutdown-timeout", "10m"], { built, env: { DEAF: "1" } });
   await deaf.until(/begun/);
   deaf.signal("SIGINT");
   await deaf.until(/SIGINT received/);
@@ -85,8 +94,9 @@ test("the first signal lets a run end, within the deadline; the second ends the 
 });
 
 test("a file that spawns nothing is named in a warning", async () => {
-  const command = startCommand(["run", file("empty.cjs", "module.exports = () => {};")]);
+  const command = startCommand(["run", file("empty.cjs", "module.exports = () => {};")], { built });
   await command.until(/"level":40.*empty\.cjs spawned nothing/);
+  await command.until(/Ctrl-C ends it/);
   command.signal("SIGINT");
   assert.is(await command.exit, 0);
 });
@@ -116,7 +126,7 @@ const wrong: [string, string[], RegExp][] = [
   ["a misspelt command", ["rum"], /unknown command 'rum'\n\(Did you mean run\?\)/],
 ];
 async function refused([what, args, message]: (typeof wrong)[number]): Promise<void> {
-  const command = startCommand(args);
+  const command = startCommand(args, { built });
   assert.is(await command.exit, 2, what);
   assert.match(command.stderr(), message, what);
   assert.not.match(command.stderr(), /\n\s+at /, what);
@@ -128,10 +138,12 @@ test("wrong usage says what is wrong and what is allowed, without a stack, and e
 });
 
 test("what the surroundings refuse exits with 1: a store that cannot be opened, a function that throws", async () => {
-  const store = startCommand(["run", cjs, "--store", `file:${cjs}`]);
+  const store = startCommand(["run", cjs, "--store", `file:${cjs}`], { built });
   assert.is(await store.exit, 1);
   assert.match(store.stdout(), /"code":"ERR_STORE_PATH"/);
-  const thrown = startCommand(["run", file("t.cjs", `module.exports = () => { throw new Error("no luck"); }`)]);
+  const thrown = startCommand(["run", file("t.cjs", `module.exports = () => { throw new Error("no luck"); }`)], {
+    built,
+  });
   assert.is(await thrown.exit, 1);
   assert.match(thrown.stdout(), /t\.cjs: its function failed: no luck/);
 });

@@ -3,12 +3,16 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 const root = join(__dirname, "../..");
+const fromSource = [
+  ...["--conditions", "ostinato-source", "-r", require.resolve("ts-node/register/transpile-only")],
+  join(root, "src/cli/index.ts"),
+];
 const running = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** The command line of the sources, in a process of its own. */
+/** The command line, in a process of its own. */
 export interface Command {
   /** Everything that it has written so far. */
   stdout(): string;
@@ -23,17 +27,15 @@ export interface Command {
 export interface CommandOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
+  /** A built command to run instead of the sources. */
+  built?: string;
 }
 
-export function startCommand(args: readonly string[], { cwd = root, env = {} }: CommandOptions = {}): Command {
-  const child = spawn(
-    process.execPath,
-    [
-      ...["--conditions", "ostinato-source", "-r", require.resolve("ts-node/register/transpile-only")],
-      ...[join(root, "src/cli/index.ts"), ...args],
-    ],
-    { cwd, env: { ...process.env, TS_NODE_PROJECT: join(root, "tsconfig.json"), ...env } },
-  );
+export function startCommand(args: readonly string[], { cwd = root, env = {}, built }: CommandOptions = {}): Command {
+  const child = spawn(process.execPath, [...(built === undefined ? fromSource : [built]), ...args], {
+    cwd,
+    env: { ...process.env, TS_NODE_PROJECT: join(root, "tsconfig.json"), ...env },
+  });
   running.add(child);
   let stdout = "";
   let stderr = "";
