@@ -1,11 +1,11 @@
 import type { Afterwards, Verdict } from "../../machines/events";
 import type { Clock } from "../clock";
 import type { View } from "../cluster/view";
-import type { LeaseLostError } from "../errors";
+import { OstinatoError, type LeaseLostError } from "../errors";
 import type { Random } from "../identity";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
-import { fencingToken, mayTake } from "../rules/lease";
+import { fencingToken, mayTake, trustedUntil } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
 import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
 import type { Entry, RevisionMap } from "../store";
@@ -118,7 +118,7 @@ export class Claims {
   }
 
   #look(place: RecordPlace, triggered: boolean, to: Answers): void {
-    const { key, clock, nodeId, lease } = this.#options;
+    const { key, clock, lease } = this.#options;
     const seen = place.view.get(key);
     const read = this.#read(seen?.entry);
     if (read.kind === "newer") {
@@ -126,7 +126,8 @@ export class Claims {
       return;
     }
     const record = read.kind === "record" ? read.record : freshRecord(this.#since);
-    if (seen !== undefined && record.holder !== "" && record.holder !== nodeId) {
+    // A claim under our name that this process has not made is an earlier one's, or that of a namesake who lives.
+    if (seen !== undefined && record.holder !== "" && !this.#isOwn(record)) {
       const take = mayTake(record, seen, clock.monotonic(), lease);
       if (!take.take) {
         to.verdict({ type: "HELD", holder: record.holder, retryIn: take.waitMs });
@@ -144,15 +145,18 @@ export class Claims {
     else this.#write(place, seen?.entry, record, to, () => verdict);
   }
 
+  #isOwn(record: TaskRecord): boolean {
+    return record.holder === this.#options.nodeId && record.runId === this.#attempted;
+  }
+
   #decide(record: TaskRecord, triggered: boolean): Due {
-    const { rule, clock, delayAfter, nodeId } = this.#options;
+    const { rule, clock, delayAfter } = this.#options;
     const now = clock.now();
     if (this.#tickSeen === undefined || this.#tickSeen.tick !== record.tick) {
       this.#tickSeen = { tick: record.tick, at: clock.monotonic() };
     }
     // Our own claim whose answer never came: that attempt was not made.
-    const unmade = record.holder === nodeId && record.runId === this.#attempted;
-    const known: TaskRecord = unmade ? { ...record, state: "open" } : record;
+    const known: TaskRecord = this.#isOwn(record) ? { ...record, state: "open" } : record;
     const again = known.state === "open" || known.state === "retry";
     if (rule === undefined || (triggered && !again)) {
       return { kind: "run", tick: Math.max(now, (record.tick ?? 0) + 1), attempt: 1 };
@@ -190,6 +194,10 @@ export class Claims {
     };
     this.#attempted = runId;
     this.#write(place, entry, claimed, to, (revision) => {
+      if (clock.monotonic() >= trustedUntil(startedAt, lease)) {
+        const message = `the answer to the claim of "${this.#options.key}" took longer than its lease allows`;
+        throw new OstinatoError("ERR_STORE_UNAVAILABLE", message);
+      }
       const token = fencingToken(place.epoch, revision);
       this.#tickSeen = { tick, at: startedAt };
       this.#tenure = new Tenure({ claims: this.#options, place, record: claimed, revision, token, startedAt });
@@ -214,7 +222,14 @@ export class Claims {
         return;
       }
       this.#note(place, { key, value, revision: written.revision }, record);
-      to.verdict(stored(written.revision));
+      let verdict: Verdict;
+      try {
+        verdict = stored(written.revision);
+      } catch (error) {
+        to.failed(error);
+        return;
+      }
+      to.verdict(verdict);
     }, to.failed);
   }
 
