@@ -1,22 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Change, Entry, RevisionMap, Store, Written } from "../../src/store";
+import type { Entry } from "../../src/store";
 import { follow, listen } from "./heard";
+import { written, type StoreContext, type StoreUnderTest } from "./under-test";
 import { keys } from "./keys";
 import { watchContract } from "./watch";
-
-export interface StoreUnderTest {
-  readonly store: Store;
-  /** A second client of the same place, or the store itself opened anew; left out where nothing is shared or kept. */
-  reopen?(): Promise<Store>;
-  cleanup(): Promise<void>;
-}
-
-/** What each test of the contract is given. */
-export interface StoreContext {
-  made: StoreUnderTest;
-  map: RevisionMap;
-}
 
 /** What every store promises, run against one made by `make` for each test. */
 export function storeContract(
@@ -257,11 +245,6 @@ export function storeContract(
   });
 
   test.run();
-}
-
-function written(answer: Written): number {
-  assert.ok(answer.ok, "expected the write to win");
-  return answer.ok ? answer.revision : 0;
 }
 
 async function collect(entries: AsyncIterable<Entry>): Promise<Entry[]> {

@@ -1,8 +1,8 @@
 import type { uvu } from "uvu";
 import * as assert from "uvu/assert";
-import type { Change, Written } from "../../src/store";
+import type { Change } from "../../src/store";
 import { follow, listen } from "./heard";
-import type { StoreContext } from "./store";
+import { written, type StoreContext } from "./under-test";
 
 /** What every store promises of its watches. */
 export function watchContract(test: uvu.Test<StoreContext>): void {
