@@ -153,8 +153,6 @@ export class Alarms {
   #takeDue(): (() => void) | undefined {
     const entry = this.#dueHeap()?.pop();
     if (entry === undefined) return this.#yielded.shift();
-    // It has rung: cancelling it later must not be counted.
-    entry.cancelled = true;
     return entry.ring;
   }
 }

@@ -4,6 +4,7 @@ export interface Timed {
   readonly at: number;
   /** Breaks ties: what was set first comes first. */
   readonly order: number;
+  /** It is not to come out any more: it was cancelled, or has come out. */
   cancelled: boolean;
 }
 
@@ -40,11 +41,16 @@ export class TimerHeap<T extends Timed> {
 
   pop(): T | undefined {
     const first = this.peek();
-    if (first !== undefined) this.#takeFirst();
+    if (first !== undefined) {
+      this.#takeFirst();
+      // Cancelling it later must not be counted.
+      first.cancelled = true;
+    }
     return first;
   }
 
   clear(): void {
+    for (const item of this.#items) item.cancelled = true;
     this.#items = [];
     this.#cancelled = 0;
   }

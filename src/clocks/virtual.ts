@@ -60,7 +60,6 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       // Everything of this instant, with what it sets for this very instant, before promises settle.
       for (let due = heap.peek(); due !== undefined && due.at <= elapsed; due = heap.peek()) {
         heap.pop();
-        due.cancelled = true;
         try {
           due.callback();
         } catch (error) {

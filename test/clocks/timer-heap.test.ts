@@ -65,6 +65,21 @@ test("clear empties it, and it can be used again", () => {
   assert.is(heap.pop(), entry);
 });
 
+test("cancelling what has come out, or was cleared away, does not count", () => {
+  const heap = new TimerHeap();
+  const [out, cleared, kept] = entries(1, 2, 3) as [Timed, Timed, Timed];
+  heap.push(out);
+  heap.push(cleared);
+  assert.is(heap.pop(), out);
+  heap.cancel(out);
+  assert.is(heap.size, 1);
+  heap.clear();
+  heap.cancel(cleared);
+  heap.push(kept);
+  assert.is(heap.size, 1);
+  assert.is(heap.pop(), kept);
+});
+
 test("whatever is pushed, popped and cancelled, it agrees with a sorted list", () => {
   const step = fc.oneof(
     { weight: 5, arbitrary: fc.record({ push: fc.integer({ min: 0, max: 50 }) }) },
