@@ -7,6 +7,7 @@ export type Verdict =
   | { type: "RETRY_DUE_LATER"; retryAt: number }
   | { type: "UNREACHABLE" }
   | { type: "REFUSED"; reason: string }
+  | { type: "PAUSED" }
   | { type: "EXHAUSTED" }
   | { type: "CLAIMED"; tick: number; attempt: number; fencingToken: number; runId: string };
 

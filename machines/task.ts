@@ -83,6 +83,8 @@ export const taskMachine = setup({
           return { because: because("notDue"), retryAt: event.retryAt, holder: undefined };
         case "UNREACHABLE":
           return { because: because("storeUnreachable") };
+        case "PAUSED":
+          return { because: "paused", nextDue: undefined };
         case "REFUSED":
           return { because: because("newerRecord"), refusal: event.reason };
         default:
@@ -161,6 +163,10 @@ export const taskMachine = setup({
           { target: "idle", actions: "noteVerdict" },
         ],
         REFUSED: [
+          { guard: "stopping", target: "finished" },
+          { target: "idle", actions: "noteVerdict" },
+        ],
+        PAUSED: [
           { guard: "stopping", target: "finished" },
           { target: "idle", actions: "noteVerdict" },
         ],

@@ -5,7 +5,16 @@ export type { RuntimeLocks } from "./cluster/runtime-locks";
 export type { Lock } from "./cluster/locks";
 export type { SpawnSpec } from "./supervision/spec";
 export type { SuperviseSpec } from "./supervision/tree";
-export type { SupervisorHandle, SupervisorStatus, TaskHandle, TaskState, TaskStatus } from "./supervision/handles";
+export type {
+  PastRunSummary,
+  SupervisorHandle,
+  SupervisorStatus,
+  TaskHandle,
+  TaskState,
+  TaskStatus,
+} from "./supervision/handles";
+export type { Decision, DecisionKind } from "./supervision/decisions";
+export type { TreeEntry } from "./supervision/outline";
 export type { TriggerResult } from "./supervision/trigger";
 export type { RuntimeEvent } from "./supervision/report";
 export {

@@ -14,9 +14,10 @@ import type { Store } from "./store";
 import { memoryStore } from "./stores/memory";
 import { parseOptions, type Runtime, type RuntimeOptions } from "./supervision/api";
 import type { Child } from "./supervision/child";
-import { supervisorHandle, taskHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
+import { supervisorHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
 import type { Host } from "./supervision/host";
 import { guarded } from "./supervision/inspection";
+import { handleOf, outline, stopIn, type TreeEntry } from "./supervision/outline";
 import { Records } from "./supervision/records";
 import { Report, type RuntimeEvent } from "./supervision/report";
 import { parseSpec, type SpawnSpec } from "./supervision/spec";
@@ -44,6 +45,7 @@ class LocalRuntime implements Runtime {
   readonly finished: Promise<void>;
   readonly locks: StoreLocks;
   readonly events: Observable<RuntimeEvent>;
+  readonly outline = (): TreeEntry[] => outline(this.#root);
   readonly nodes = (): NodeInfo[] => this.#nodes.list();
   readonly #nodes: Nodes;
   readonly #report: Report;
@@ -98,7 +100,7 @@ class LocalRuntime implements Runtime {
     this.#refuseTaken([parsed.name]);
     const child = new TaskChild(parsed, this.#host, this.#root.actor, this.#root.childExited);
     this.#add(child);
-    return this.#handle(child);
+    return handleOf(child, this.#root);
   }
 
   supervise(spec: SuperviseSpec): SupervisorHandle {
@@ -107,12 +109,12 @@ class LocalRuntime implements Runtime {
     this.#refuseTaken(names);
     const child = makeBranch(plan, this.#host, this.#root.actor, this.#root.childExited);
     this.#add(child);
-    return supervisorHandle(child, (gone) => this.#root.children.stopOne(gone));
+    return supervisorHandle(child, (gone) => stopIn(this.#root, gone));
   }
 
   get(name: string): TaskHandle | undefined {
     const child = this.#root.children.find(name);
-    return child instanceof TaskChild ? this.#handle(child) : undefined;
+    return child instanceof TaskChild ? handleOf(child, this.#root) : undefined;
   }
 
   start(): Promise<void> {
@@ -258,10 +260,6 @@ class LocalRuntime implements Runtime {
   #add(child: Child): void {
     this.#root.children.add(child);
     if (this.#state === "running") this.#root.children.start(child.name);
-  }
-
-  #handle(child: TaskChild): TaskHandle {
-    return taskHandle(child, (gone) => this.#root.children.stopOne(gone));
   }
 
   #refuseTaken(names: readonly string[]): void {

@@ -45,7 +45,8 @@ export function planTicks(question: MisfireQuestion): TickPlan {
   if (now - soonest <= grace) {
     // By far the commonest case, and the dearest to find out the long way: one tick has come, and it is on time.
     const following = next(schedule, soonest);
-    if (following === undefined || following > now) return { run: [{ at: soonest }], handled: soonest, next: following };
+    if (following === undefined || following > now)
+      return { run: [{ at: soonest }], handled: soonest, next: following };
   }
   const wanted = misfire === "all" ? limit + 1 : 1;
   const latest = latestTicks(

@@ -1,6 +1,7 @@
 import type { Outcome } from "../task";
+import { addRun } from "./history";
 import { backoffDelay, type Retry } from "./backoff";
-import type { TaskRecord } from "./task-record";
+import type { StoredRun, TaskRecord } from "./task-record";
 
 /** How a run ended, as far as the record is concerned. */
 export interface RunResult {
@@ -19,25 +20,22 @@ export interface RunResult {
 export function afterRun(
   record: TaskRecord,
   result: RunResult,
-  at: { now: number; node: string; retry: Retry; random: number; retries: boolean },
+  at: { now: number; node: string; retry: Retry; random: number; retries: boolean; token: number },
 ): TaskRecord {
   const { outcome, error } = result;
   const { now } = at;
-  const next: TaskRecord = {
-    ...record,
-    holder: "",
-    renewals: 0,
-    previousRun: {
-      runId: record.runId,
-      node: at.node,
-      scheduledAt: record.tick ?? now,
-      startedAt: record.startedAt ?? now,
-      endedAt: now,
-      attempt: record.attempt,
-      outcome,
-      ...(error === undefined ? {} : { error }),
-    },
+  const previousRun: StoredRun = {
+    runId: record.runId,
+    node: at.node,
+    scheduledAt: record.tick ?? now,
+    startedAt: record.startedAt ?? now,
+    endedAt: now,
+    attempt: record.attempt,
+    outcome,
+    ...(error === undefined ? {} : { error }),
   };
+  const history = addRun(record.history, { ...previousRun, fencingToken: at.token });
+  const next: TaskRecord = { ...record, holder: "", renewals: 0, previousRun, history };
   if (outcome === "succeeded") {
     next.state = "done";
     next.lastSuccess = now;

@@ -46,6 +46,10 @@ export interface TaskRecord {
   /** Failures since the last success. */
   failures: number;
   previousRun?: StoredRun;
+  /** The last runs, as `rules/history` writes them. */
+  history?: string;
+  /** No node begins a run, but by hand. */
+  paused?: boolean;
 }
 
 export const recordFormat = "ostinato-task";

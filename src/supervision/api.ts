@@ -10,6 +10,7 @@ import type { Store } from "../store";
 import type { Task } from "../task";
 import { refuseUnknown, requireBoolean, requireFunction, requireString } from "../validate";
 import type { SupervisorHandle, TaskHandle } from "./handles";
+import type { TreeEntry } from "./outline";
 import type { RuntimeEvent } from "./report";
 import type { SpawnSpec } from "./spec";
 import type { SuperviseSpec } from "./tree";
@@ -66,6 +67,8 @@ export interface Runtime extends AsyncDisposable {
   readonly finished: Promise<void>;
   /** The runtime as a task: starts, runs until its signal is aborted, stops; fails when the tree fails. */
   task(): Task;
+  /** The tree as it is now: the root, then everything below it in order. */
+  outline(): TreeEntry[];
   /** The tree, one line each. */
   toString(): string;
 }

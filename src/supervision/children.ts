@@ -192,6 +192,16 @@ export class Children {
     this.#remove(child.name);
   }
 
+  /** Stops one child and starts it again. */
+  async restartOne(child: Child): Promise<void> {
+    const entry = this.#entries.get(child.name);
+    if (entry?.child !== child || entry.state === "stopping") return;
+    this.#forgetPlan(child.name);
+    entry.state = "stopping";
+    await child.stop();
+    if (!this.#stopping && this.#entries.get(child.name) === entry) this.#start(entry);
+  }
+
   /** Stops all in reverse order, each before the next; nothing new begins in any of them meanwhile. */
   async stopAll(): Promise<void> {
     this.#stopping = true;

@@ -134,6 +134,10 @@ export class Claims {
         return;
       }
     }
+    if (record.paused === true && !triggered) {
+      to.verdict({ type: "PAUSED" });
+      return;
+    }
     const decision = this.#decide(record, triggered);
     if (decision.kind === "run") {
       this.#claim(place, seen?.entry, record, decision, to);
@@ -257,12 +261,15 @@ export class Claims {
       retry,
       random: random(),
       retries: rule !== undefined,
+      token: tenure.token,
     });
     return tenure.end(next).then((revision) => {
       if (this.#tenure === tenure) this.#tenure = undefined;
       if (revision === undefined) return { stored: false, afterwards: { then: "look" } };
-      this.#parsed = { revision, read: { kind: "record", record: next } };
-      return { stored: true, afterwards: this.#afterwards(next) };
+      const paused = tenure.pausedByOthers;
+      const record = paused === (next.paused ?? false) ? next : { ...next, paused };
+      this.#parsed = { revision, read: { kind: "record", record } };
+      return { stored: true, afterwards: this.#afterwards(record) };
     });
   }
 

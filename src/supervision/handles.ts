@@ -1,4 +1,6 @@
+import { readHistory } from "../rules/history";
 import type { Child } from "./child";
+import type { Decision } from "./decisions";
 import { summarize, type Progress } from "./run-context";
 import type { TaskChild } from "./task-child";
 import type { SupervisorChild } from "./supervisor-child";
@@ -28,6 +30,15 @@ export interface TaskStatus {
   holder?: string;
   running?: { runId: string; startedAt: Date; fencingToken: number; progress?: Progress };
   overdue?: { since: Date; reason: string };
+  /** Why it ran or did not run lately, as this node decided; newest first, at most 8. */
+  readonly decisions: Decision[];
+  /** Its last runs on whichever node, newest first, at most 10. */
+  readonly history: PastRunSummary[];
+}
+
+/** A run in a task's history. */
+export interface PastRunSummary extends RunSummary {
+  fencingToken: number;
 }
 
 /** A task that was spawned. */
@@ -39,6 +50,8 @@ export interface TaskHandle {
   pause(): void;
   resume(): void;
   status(): TaskStatus;
+  /** Stops it, a run in progress too, and starts it again. */
+  restart(): Promise<void>;
   /** Stops it for good: nothing new begins, a run in progress may end; resolves when it has. The name is free again. */
   stop(): Promise<void>;
 }
@@ -59,8 +72,12 @@ export interface SupervisorStatus {
   children: string[];
 }
 
-/** @param stop removes the child from its supervisor. */
-export function taskHandle(child: TaskChild, stop: (child: Child) => Promise<void>): TaskHandle {
+/** @param stop removes the child from its supervisor; @param restart has its supervisor start it anew. */
+export function taskHandle(
+  child: TaskChild,
+  stop: (child: Child) => Promise<void>,
+  restart: (child: Child) => Promise<void>,
+): TaskHandle {
   let stopped: Promise<void> | undefined;
   return {
     name: child.name,
@@ -68,6 +85,7 @@ export function taskHandle(child: TaskChild, stop: (child: Child) => Promise<voi
     pause: () => child.pause(),
     resume: () => child.resume(),
     status: () => statusOf(child),
+    restart: () => restart(child),
     stop: () => (stopped ??= stop(child)),
   };
 }
@@ -93,7 +111,7 @@ function statusOf(child: TaskChild): TaskStatus {
     name: child.name,
     state,
     ...(rule === undefined ? {} : { schedule: rule.schedule.toString() }),
-    paused: context.paused,
+    paused: child.paused,
     ...(nextRun === undefined || nextRun === Infinity ? {} : { nextRun: new Date(nextRun) }),
     attempt: record?.attempt ?? 0,
     failures: record?.failures ?? 0,
@@ -113,5 +131,11 @@ function statusOf(child: TaskChild): TaskStatus {
         }
       : {}),
     ...(child.overdue.state === undefined ? {} : { overdue: child.overdue.state }),
+    get decisions() {
+      return child.decisions.list();
+    },
+    get history() {
+      return readHistory(record?.history).map((run) => ({ ...summarize(run), fencingToken: run.fencingToken }));
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { Level, Logger } from "pino";
 import { Observable } from "rxjs";
 import type { Outcome } from "../task";
+import type { Decision } from "./decisions";
 
 interface About {
   /** The task's, supervisor's or queue's name. */
@@ -17,6 +18,8 @@ export type RuntimeEvent =
   | (About & { type: "failed"; outcome: Outcome; durationMs: number; err: Error; retryAt?: Date })
   | (About & { type: "aborted"; outcome: Outcome; durationMs: number; err?: Error })
   | (About & { type: "progress"; done: number; total?: number; note?: string })
+  | (About & { type: "notRun"; decision: Decision })
+  | (About & { type: "log"; level: string; message: string; fields?: Record<string, unknown> })
   | (About & { type: "overdue"; reason: string; dueAt: Date })
   | (About & { type: "recovered"; overdueMs: number })
   | (About & { type: "warning"; message: string; err?: Error })
@@ -32,6 +35,8 @@ const levels: Record<RuntimeEvent["type"], Level> = {
   online: "info",
   reconnect: "info",
   progress: "debug",
+  notRun: "trace",
+  log: "trace",
   aborted: "warn",
   warning: "warn",
   restarting: "warn",
@@ -60,7 +65,8 @@ export class Report {
 
   tell(event: RuntimeEvent): void {
     try {
-      this.#log(event);
+      // What a task has logged itself is not logged twice.
+      if (event.type !== "log") this.#log(event);
     } catch {
       // A log that cannot be written must not stop the work.
     }
@@ -71,6 +77,15 @@ export class Report {
         this.#logger.warn({ err: error }, "a listener to the runtime's events threw");
       }
     }
+  }
+
+  /** Whether anybody would hear an event of this kind: what is dear to make is made only then. */
+  tells(type: RuntimeEvent["type"]): boolean {
+    return this.observed || (type !== "log" && this.#logger.isLevelEnabled(levels[type]));
+  }
+
+  get observed(): boolean {
+    return this.#listeners.size > 0;
   }
 
   /** Calls `listener` for every event; returns the function that ends it. */
@@ -94,7 +109,7 @@ export class Report {
       case "start": {
         const { task, runId, attempt, scheduledAt, lateBy, fencingToken } = event;
         log.info(
-          { event: "START", task, runId, attempt, scheduledAt, lateBy, fencingToken },
+          { event: "START", task, runId, attempt, scheduledAt, lateBy, fencingToken, decision: "ranHere" },
           this.#line("START", task),
         );
         return;
@@ -116,6 +131,12 @@ export class Report {
       case "aborted": {
         const { task, runId, attempt, durationMs, err, outcome } = event;
         log.warn({ event: "ABORTED", task, runId, attempt, durationMs, outcome, err }, this.#line("ABORTED", task));
+        return;
+      }
+      case "notRun": {
+        const { task, decision } = event;
+        const { reason, tick, node } = decision;
+        log.trace({ task, decision: decision.decision, reason, tick, node }, `not run: ${reason}`);
         return;
       }
       case "overdue":
@@ -146,6 +167,8 @@ export class Report {
       }
       case "gaveUp":
         log.error({ event: "GAVE_UP", task: event.task, err: event.err }, event.err.message);
+        return;
+      case "log":
         return;
       default:
         log[levels[event.type]](

@@ -1,4 +1,5 @@
 import type { StoredRun, TaskRecord } from "../rules/task-record";
+import { overheard } from "./overheard";
 import { bindClock, type RunSummary, type TaskContext } from "../task";
 import type { Host } from "./host";
 
@@ -44,7 +45,12 @@ const signal = onDemand((from) => {
 });
 const logger = onDemand((from) => {
   const { runId, attempt } = from.record;
-  return (from.logger ??= from.host.logger.child({ task: from.name, runId, attempt }));
+  const { report, logger: parent } = from.host;
+  if (from.logger === undefined) {
+    const own = parent.child({ task: from.name, runId, attempt });
+    from.logger = report.observed ? overheard(own, { task: from.name, runId, attempt }, report) : own;
+  }
+  return from.logger;
 });
 const previousRun = onDemand(({ record }) => record.previousRun && summarize(record.previousRun));
 

@@ -1,6 +1,7 @@
 import type { Clock, TimerId } from "../clock";
 import { parseDuration } from "../duration";
 import { LeaseLostError, TimeoutError, toError } from "../errors";
+import type { RunResult } from "../rules/record-end";
 import { DiscardError, RetryAfterError, type Outcome, type Task } from "../task";
 import { abortContext, abortReason, type RunContext } from "./run-context";
 
@@ -10,6 +11,15 @@ export interface RunEnd {
   error?: Error;
   /** The delay that a `retryAfter` asked for, in milliseconds. */
   retryAfter?: number;
+}
+
+/** What a record takes down of it. */
+export function resultOf({ outcome, error, retryAfter }: RunEnd): RunResult {
+  return {
+    outcome,
+    ...(error ? { error: error.message } : {}),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  };
 }
 
 export interface RunOptions {

@@ -6,10 +6,11 @@ import type { Retry } from "../rules/backoff";
 import type { RestartKind } from "../rules/restart";
 import type { Child, OnExit } from "./child";
 import { Claims } from "./claims";
+import { Decisions } from "./decisions";
 import type { Host } from "./host";
 import { Overdue } from "./overdue";
 import { RunReport } from "./run-report";
-import { startRun, type RunEnd } from "./run";
+import { resultOf, startRun, type RunEnd } from "./run";
 import { abortContext, contextFor, type Progress, type RunContext } from "./run-context";
 import { spawnActor, stopActor } from "./spawn";
 import { StartDelay } from "./start-delay";
@@ -29,6 +30,7 @@ export class TaskChild implements Child, TaskEffects {
   readonly claims: Claims;
   readonly overdue: Overdue;
   readonly trigger: Trigger;
+  readonly decisions: Decisions;
   progress: Progress | undefined;
   readonly spec: ParsedSpec;
   readonly #host: Host;
@@ -69,6 +71,7 @@ export class TaskChild implements Child, TaskEffects {
       },
       warn: (message, error) => this.#warn(message, error),
     });
+    this.decisions = new Decisions(spec, host);
     this.overdue = new Overdue(spec, host);
     this.#wait = new Wait(spec, host, this.overdue, () => this.#send({ type: "TICK" }));
     this.#runReport = new RunReport(spec.name, host.report);
@@ -141,6 +144,11 @@ export class TaskChild implements Child, TaskEffects {
     return (this.actor.getSnapshot() as { context: TaskMachineContext }).context;
   }
 
+  /** On this node, or in the whole cluster. */
+  get paused(): boolean {
+    return this.context.paused || this.claims.record?.paused === true;
+  }
+
   requestRun(): Promise<TriggerResult> {
     const started = this.context.because !== "unstarted" && !this.#stopping.requested;
     return this.trigger.request(this.state, started);
@@ -159,11 +167,13 @@ export class TaskChild implements Child, TaskEffects {
     this.#wait.end();
     const triggered = this.trigger.taken(event.type === "TRIGGER");
     if (context.paused && !triggered) {
+      this.decisions.pausedHere();
       this.#send({ type: "NOT_DUE", nextDue: Infinity });
       return;
     }
     this.claims.check(triggered, (verdict) => {
       this.#verdict = verdict;
+      this.decisions.note(verdict, this.claims.record);
       if (verdict.type === "HELD") this.overdue.began(false, undefined);
       if (verdict.type === "REFUSED" && context.refusal === undefined) {
         this.#warn(`"${this.name}" does not run here: ${verdict.reason}`);
@@ -223,23 +233,17 @@ export class TaskChild implements Child, TaskEffects {
 
   #record(end: RunEnd, endedAt: number): void {
     this.overdue.ended();
-    const { outcome, error, retryAfter } = end;
-    const result = {
-      outcome,
-      ...(error ? { error: error.message } : {}),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    };
-    void this.claims.end(result, endedAt).then(({ stored, afterwards }) => {
+    void this.claims.end(resultOf(end), endedAt).then(({ stored, afterwards }) => {
       this.#runReport.ended(end, endedAt, stored, afterwards.then === "backoff" ? afterwards.retryAt : undefined);
-      this.trigger.ended(outcome, error);
+      this.trigger.ended(end.outcome, end.error);
       if (afterwards.then === "idle") this.#verdict = { type: "NOT_DUE", nextDue: afterwards.nextDue };
-      this.#send({ type: "RECORDED", ...afterwards, outcome, error: error?.message });
+      this.#send({ type: "RECORDED", ...afterwards, outcome: end.outcome, error: end.error?.message });
     });
   }
 
-  awaitTick({ because }: TaskMachineContext): void {
+  awaitTick({ because, paused }: TaskMachineContext): void {
     this.#wait.end();
-    if (because === "unstarted" || because === "paused") return;
+    if (because === "unstarted" || paused) return;
     this.#wait.afterVerdict(this.#verdict, this.claims.record?.previousRun?.runId);
   }
 

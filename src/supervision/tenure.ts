@@ -104,7 +104,7 @@ export class Tenure {
   async #endAfterConflict(value: string, failures: number): Promise<number | undefined> {
     try {
       const found = await this.#reread();
-      if (found === "mine") return await this.#end(value, failures);
+      if (found === "mine") return await this.#end(this.#withPause(value), failures);
       return found === "ended" ? this.#revision : undefined;
     } catch (error) {
       return this.#endLater(value, failures + 1, error);
@@ -116,6 +116,16 @@ export class Tenure {
     if (failures === 1) this.#claims.warn("how the run ended cannot be stored yet", error);
     await this.#pause(backoffDelay(pauses, failures, this.#claims.random()));
     return this.#over ? undefined : this.#endAfterConflict(value, failures);
+  }
+
+  /** The one field that others may write while the record is ours, as it was read last. */
+  get pausedByOthers(): boolean {
+    return this.#seen.paused ?? false;
+  }
+
+  #withPause(value: string): string {
+    const record = JSON.parse(value) as TaskRecord;
+    return JSON.stringify({ ...record, paused: this.pausedByOthers });
   }
 
   /** Nothing of this tenure is to go on: not a timer, not a listener, not a write that is tried again. */
@@ -243,6 +253,7 @@ export class Tenure {
     if (entry === undefined || read.kind !== "record" || read.record.runId !== this.#record.runId) return "lost";
     this.#revision = entry.revision;
     this.#seen = read.record;
+    if (read.record.paused !== this.#record.paused) this.#record = { ...this.#record, paused: this.pausedByOthers };
     return read.record.holder === "" ? "ended" : "mine";
   }
 
