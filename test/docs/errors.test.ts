@@ -5,10 +5,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 
 const page = readFileSync(join(__dirname, "../../docs/errors.md"), "utf8");
-const explained = [...page.matchAll(/^\| `(ERR_[A-Z_]+)` \|/gm)].map((match) => match[1] as string);
+const explained = [...page.matchAll(/^\| `(ERR_[A-Z_]+)` +\|/gm)].map((match) => match[1] as string);
 
 test("docs/errors.md explains every code once", () => {
-  assert.equal(Object.keys(errorCodes).filter((code) => !explained.includes(code)), []);
+  assert.equal(
+    Object.keys(errorCodes).filter((code) => !explained.includes(code)),
+    [],
+  );
   assert.is(new Set(explained).size, explained.length);
 });
 
