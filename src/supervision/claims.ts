@@ -1,42 +1,23 @@
 import type { Afterwards, Verdict } from "../../machines/events";
-import type { Clock } from "../clock";
-import type { View } from "../cluster/view";
-import { OstinatoError, type LeaseLostError } from "../errors";
-import type { Random } from "../identity";
+import { OstinatoError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
 import { fencingToken, mayTake, trustedUntil } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
 import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
-import type { Entry, RevisionMap } from "../store";
+import type { Entry } from "../store";
+import type { Holding, RecordPlace } from "./record-place";
 import { Tenure } from "./tenure";
 
-/** Where the records of the tasks of one reach (this process, or the cluster) live. */
-export interface RecordPlace {
-  readonly map: RevisionMap;
-  readonly view: View;
-  /** Seconds, for fencing tokens. */
-  readonly epoch: number;
-  /** Told about every answer, so that an outage is reported once for all tasks. */
-  failed(error: unknown): void;
-  answered(): void;
-}
-
-export interface ClaimsOptions {
-  key: string;
+export interface ClaimsOptions extends Holding {
   nodeId: string;
   /** Undefined while the store has not been reached yet. */
   place: () => RecordPlace | undefined;
   rule: DueRule | undefined;
-  lease: number;
   retry: Retry;
-  clock: Clock;
-  random: Random;
   newRunId: () => string;
   /** Milliseconds by which the start of the tick after this one lags behind it. */
   delayAfter: (tick: number | null) => number;
-  onLost: (error: LeaseLostError) => void;
-  warn: (message: string, error: unknown) => void;
 }
 
 /** Where a look at the record leads: callbacks, because ten thousand looks at once must be cheap. */

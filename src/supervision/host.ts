@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Alarms } from "../alarms";
 import type { Clock } from "../clock";
 import type { Random } from "../identity";
-import type { RecordPlace } from "./claims";
+import type { RecordPlace } from "./record-place";
 import type { Report } from "./report";
 
 /** What the runtime lends to everything that it supervises. */

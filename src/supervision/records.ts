@@ -6,7 +6,7 @@ import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
 import { readRecord } from "../rules/task-record";
 import type { Store, StoreEvent } from "../store";
-import type { RecordPlace } from "./claims";
+import type { RecordPlace } from "./record-place";
 import type { Report } from "./report";
 
 const prefix = "task.";

@@ -5,10 +5,10 @@ import { LeaseLostError, toError } from "../errors";
 import { backoffDelay } from "../rules/backoff";
 import { readFailure, renewAt, retryPause, trustedUntil } from "../rules/lease";
 import { readRecord, type TaskRecord } from "../rules/task-record";
-import type { ClaimsOptions, RecordPlace } from "./claims";
+import type { Holding, RecordPlace } from "./record-place";
 
 export interface TenureOptions {
-  readonly claims: Pick<ClaimsOptions, "key" | "lease" | "clock" | "random" | "onLost" | "warn">;
+  readonly claims: Holding;
   readonly place: RecordPlace;
   readonly record: TaskRecord;
   readonly revision: number;
