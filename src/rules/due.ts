@@ -66,12 +66,11 @@ function nextTick(record: TaskRecord, rule: DueRule, now: number, sinceTick: num
   if (first !== undefined) {
     return { kind: "run", tick: first.at, attempt: 1, ...catchUpOf(record, first.catchUp) };
   }
-  if (elapsed !== undefined && record.tick !== null && sinceTick >= elapsed.every && plan.handled === last) {
-    return { kind: "run", tick: last + elapsed.every, attempt: 1 };
-  }
   if (plan.next === undefined) return { kind: "exhausted" };
-  if (elapsed === undefined) return { kind: "wait", until: plan.next };
-  return { kind: "wait", until: Math.min(plan.next, now + Math.max(0, elapsed.every - sinceTick)) };
+  // A tick that has come and was passed over shows that the wall is not behind.
+  if (elapsed === undefined || plan.handled !== last) return { kind: "wait", until: plan.next };
+  if (sinceTick >= elapsed.every) return { kind: "run", tick: last + elapsed.every, attempt: 1 };
+  return { kind: "wait", until: Math.min(plan.next, now + elapsed.every - sinceTick) };
 }
 
 /** The rest of a row of missed ticks goes on counting where the one before it stood. */
