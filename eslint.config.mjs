@@ -66,7 +66,7 @@ const layers = [
     name: "inspector",
     files: /^src\/inspector\//,
     may: ["index", "machines"],
-    packages: ["xstate", "rxjs", "node:*"],
+    packages: ["@dagrejs/dagre", "xstate", "rxjs", "node:*"],
     types: ["pino"],
   },
   {

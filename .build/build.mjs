@@ -1,7 +1,7 @@
 // Writes dist/: CommonJS and its types by tsc, then for each entry of package.json's "exports" a thin ES module over the
 // CommonJS one, so that `import` and `require` share one instance and `import { name }` finds every name.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
 
@@ -19,6 +19,9 @@ try {
   // tsc has said what is wrong.
   process.exit(1);
 }
+
+// The page is served as it is written.
+cpSync(join(root, "src/inspector/page"), join(root, "dist/src/inspector/page"), { recursive: true });
 
 for (const entry of Object.values(entries)) {
   if (typeof entry === "string") continue;

@@ -1,0 +1,79 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { OstinatoError } from "../index";
+
+/** How an inspector is served. */
+export interface InspectorOptions {
+  /** Default 4600; 0 takes any free port. */
+  port?: number;
+  /** Default `"127.0.0.1"`. Any other than a loopback address needs a `token`. */
+  host?: string;
+  /** Lets the page trigger, pause, resume, stop and restart. Default false: it only shows. */
+  allowActions?: boolean;
+  /** What a visitor must bring, as `?token=…` or `Authorization: Bearer …`. Default: none on loopback. */
+  token?: string;
+  /** Further names by which the page may be asked for (the Host header), as behind a proxy. */
+  allowedHosts?: readonly string[];
+  /**
+   * Called with each value that user code made (payloads, fields of log lines, contexts) before it is shown; what it
+   * returns is shown instead. Default: shown as it is.
+   */
+  redact?: (value: unknown, about: { task: string; what: "payload" | "log" | "context" }) => unknown;
+}
+
+/** Checked options. */
+export interface ParsedInspectorOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly allowActions: boolean;
+  /** What visitors must bring; undefined where none is needed. */
+  readonly token: string | undefined;
+  /** Proves that an action comes from our own page. */
+  readonly actionToken: string;
+  readonly allowedHosts: readonly string[];
+  readonly redact: NonNullable<InspectorOptions["redact"]>;
+}
+
+const names = ["port", "host", "allowActions", "token", "allowedHosts", "redact"];
+const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+export const isLoopback = (host: string): boolean => loopback.test(host);
+
+/** @throws OstinatoError ERR_INVALID_OPTION */
+export function parseInspectorOptions(options: InspectorOptions): ParsedInspectorOptions {
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) refuse(`createInspector: "${unknown}" is no option; allowed are ${names.join(", ")}`);
+  const { port = 4600, host = "127.0.0.1", allowActions = false, token, allowedHosts = [] } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    refuse(`port: expected an integer from 0 to 65535, got ${JSON.stringify(port)}`);
+  }
+  if (typeof host !== "string" || host === "")
+    refuse(`host: expected a name or an address, got ${JSON.stringify(host)}`);
+  if (token !== undefined && (typeof token !== "string" || token.length < 8)) {
+    refuse("token: expected a string of at least 8 characters");
+  }
+  if (!isLoopback(host) && token === undefined) {
+    refuse(
+      `host: "${host}" can be reached from other machines, and needs a token: createInspector(…, { host, token })`,
+    );
+  }
+  return {
+    port,
+    host,
+    allowActions,
+    token,
+    actionToken: randomBytes(18).toString("base64url"),
+    allowedHosts,
+    redact: options.redact ?? ((value) => value),
+  };
+}
+
+/** Compares without telling by its duration where they differ. */
+export function sameToken(given: string | undefined, expected: string): boolean {
+  if (given === undefined) return false;
+  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function refuse(message: string): never {
+  throw new OstinatoError("ERR_INVALID_OPTION", message);
+}
