@@ -85,6 +85,8 @@ export const leaseMachine = setup({
     ),
     noteReason: assign(({ event }) => ("reason" in event ? { reason: event.reason } : {})),
     forgetTenure: assign({ tenure: undefined }),
+    noteWanted: assign({ withdrawn: false }),
+    noteWithdrawal: assign({ withdrawn: true }),
   },
   guards: {
     withdrawn: ({ context }) => context.withdrawn,
@@ -97,14 +99,14 @@ export const leaseMachine = setup({
   states: {
     absent: { on: { ACQUIRE: "acquiring" } },
     acquiring: {
-      entry: [assign({ withdrawn: false }), "forgetTenure", "attempt"],
+      entry: ["noteWanted", "forgetTenure", "attempt"],
       on: {
         ACQUIRED: [
           { guard: "withdrawn", target: "releasing", actions: "noteTenure" },
           { target: "held", actions: "noteTenure" },
         ],
         REFUSED: { target: "absent", actions: "noteReason" },
-        RELEASE: { actions: assign({ withdrawn: true }) },
+        RELEASE: { actions: "noteWithdrawal" },
       },
     },
     held: {

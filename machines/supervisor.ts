@@ -32,6 +32,7 @@ export const supervisorMachine = setup({
     stopChildren: unprovided,
     /** Tell the parent how this supervisor ended. */
     reportExit: unprovided,
+    forgetError: assign({ error: undefined }),
     noteGivingUp: assign(({ event }) => (event.type === "GIVE_UP" ? { error: event.error } : {})),
     noteRestart: assign({ restarts: ({ context }) => context.restarts + 1 }),
   },
@@ -43,7 +44,7 @@ export const supervisorMachine = setup({
   states: {
     idle: { on: { START: "starting", STOP: "stopped" } },
     starting: {
-      entry: [assign({ error: undefined }), "startChildren"],
+      entry: ["forgetError", "startChildren"],
       on: {
         CHILDREN_STARTED: "supervising",
         CHILD_EXITED: { actions: "handleExit" },
