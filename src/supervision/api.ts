@@ -8,7 +8,7 @@ import { parseDuration, type Duration } from "../duration";
 import { defaultNodeId } from "../identity";
 import type { Store } from "../store";
 import type { Task } from "../task";
-import { refuseUnknown, requireBoolean, requireFunction, requireString } from "../validate";
+import { refuse, refuseUnknown, requireBoolean, requireFunction, requireString } from "../validate";
 import type { SupervisorHandle, TaskHandle } from "./handles";
 import type { TreeEntry } from "./outline";
 import type { RuntimeEvent } from "./report";
@@ -87,10 +87,23 @@ export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" |
 }
 
 export function parseOptions(options: RuntimeOptions): ParsedOptions {
+  if (typeof options !== "object" || (options as unknown) === null) refuse("createRuntime", "an object", options);
   refuseUnknown("createRuntime", options, optionNames);
-  const { store, logger, clock, nodeId, label = "neat-periodic-task", surviveUnhandledRejections = true } = options;
-  if (store !== undefined) requireFunction("store.map", (store as { map?: unknown }).map);
-  if (clock !== undefined) requireFunction("clock.monotonic", (clock as { monotonic?: unknown }).monotonic);
+  const {
+    store,
+    logger,
+    clock,
+    inspect,
+    nodeId,
+    label = "neat-periodic-task",
+    surviveUnhandledRejections = true,
+  } = options;
+  if (store !== undefined) requireFunction("store.map", (store as Partial<Store> | null)?.map);
+  if (clock !== undefined) requireFunction("clock.monotonic", (clock as Partial<Clock> | null)?.monotonic);
+  if (logger !== undefined) requireFunction("logger.child", (logger as Partial<Logger> | null)?.child);
+  if (inspect !== undefined && typeof (typeof inspect === "function" ? inspect : inspect?.next) !== "function") {
+    refuse("inspect", "a function or an observer", inspect);
+  }
   return {
     ...(store === undefined ? {} : { store }),
     ...(logger === undefined ? {} : { logger }),
