@@ -99,4 +99,28 @@ test("tasks that end by themselves leave nothing that keeps the process alive", 
   assert.is(stderr(), "");
 });
 
+test("an escalation ends the process with 1, and the report on stderr says what happened", async () => {
+  const { exitCode, stderr } = service("escalates");
+  assert.is(await exitCode(), 1);
+  const line = stderr()
+    .split("\n")
+    .filter((text) => text.startsWith("{"))
+    .map((text) => JSON.parse(text) as { msg: string; err?: { code?: string } })
+    .find(({ err }) => err?.code === "ERR_RESTART_INTENSITY");
+  assert.ok(line, stderr());
+  for (const part of ["root", '"ingest"', '"orders"', "within 5s", "connection refused", "no route to the broker"]) {
+    assert.ok(line.msg.includes(part), `${part} is missing in ${line.msg}`);
+  }
+});
+
+test("after stop() nothing is left: no listener, and the process ends by itself", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ostinato-stops-"));
+  const { line, exitCode } = service("stops", folder);
+  assert.is(await line(), "ready");
+  assert.is(await line(), "listeners 0");
+  assert.is(await line(), "main resolved 0");
+  assert.is(await exitCode(), 0);
+  await rm(folder, { recursive: true });
+});
+
 test.run();
