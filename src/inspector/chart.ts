@@ -17,8 +17,8 @@ export interface ChartState {
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  /** Names of the actions on entry. */
-  readonly entry: readonly string[];
+  /** What happens on entry, and which events it takes without leaving. */
+  readonly notes: readonly string[];
 }
 
 export interface ChartEdge {
@@ -52,7 +52,7 @@ interface Machine {
 /** As much of dagre as is used here; its own types do not resolve in a CommonJS module. */
 interface Dagre {
   Graph: new (options: { multigraph: boolean }) => DagreGraph;
-  layout(graph: DagreGraph): void;
+  layout: (graph: DagreGraph) => void;
 }
 interface DagreGraph {
   setGraph(label: Record<string, unknown>): void;
@@ -84,21 +84,26 @@ export async function chartOf(actor: AnyActorRef): Promise<Chart | undefined> {
 async function layOut(machine: Machine): Promise<Chart> {
   const { Graph, layout } = (await import("@dagrejs/dagre")) as unknown as Dagre;
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 46, ranksep: 44, edgesep: 18, marginx: 16, marginy: 16 });
+  graph.setGraph({ rankdir: "TB", nodesep: 30, ranksep: 34, edgesep: 12, marginx: 16, marginy: 16 });
   graph.setDefaultEdgeLabel(() => ({}));
   const states = Object.values(machine.root.states);
   for (const state of states) {
-    const entry = state.entry.map(nameOf);
-    const width = Math.max(
-      90,
-      ...[state.key, ...entry.map((name) => `entry / ${name}`)].map((text) => text.length * 7.4 + 28),
-    );
-    graph.setNode(state.key, { width, height: 34 + entry.length * line, entry });
+    const inside = [...state.transitions.values()]
+      .flat()
+      .filter(({ target }) => (target?.[0]?.key ?? state.key) === state.key);
+    const events = [...new Set(inside.map(({ eventType }) => eventType))];
+    const notes = [
+      ...state.entry.map((action) => `entry / ${nameOf(action)}`),
+      ...(events.length > 0 ? [events.join(", ")] : []),
+    ];
+    const width = Math.max(90, state.key.length * 8 + 28, ...notes.map((text) => text.length * letter + 20));
+    graph.setNode(state.key, { width, height: 34 + notes.length * line, notes });
   }
   const merged = new Map<string, { from: string; to: string; labels: string[]; events: string[] }>();
   for (const state of states) {
     for (const transition of [...state.transitions.values()].flat()) {
       const to = transition.target?.[0]?.key ?? state.key;
+      if (to === state.key) continue;
       const key = `${state.key} ${to}`;
       const edge = merged.get(key) ?? { from: state.key, to, labels: [], events: [] };
       merged.set(key, edge);
@@ -120,8 +125,8 @@ async function layOut(machine: Machine): Promise<Chart> {
     height: Math.ceil(size.height ?? 0),
     initial: machine.root.initial?.target[0]?.key ?? "",
     states: graph.nodes().map((name) => {
-      const { x, y, width, height, entry } = graph.node(name);
-      return { name, x, y, width, height, entry };
+      const { x, y, width, height, notes } = graph.node(name);
+      return { name, x, y, width, height, notes };
     }),
     edges: graph.edges().map((id) => {
       const { from, to, labels, events, points, x, y } = graph.edge(id);

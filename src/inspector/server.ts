@@ -132,7 +132,7 @@ export class InspectorServer {
         return;
       case "/api/chart": {
         const actor = runtime.actor.system.get(query.get("actor") ?? "") as AnyActorRef | undefined;
-        const chart = actor && chartOf(actor);
+        const chart = actor && (await chartOf(actor));
         json(response, chart === undefined ? 404 : 200, chart ?? { error: "no such actor" });
         return;
       }

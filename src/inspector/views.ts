@@ -142,7 +142,7 @@ function taskFields(status: TaskStatus, because: unknown): Partial<Row> {
     attempt,
     because: paused ? "paused" : (because as string),
     ...(schedule === undefined ? {} : { schedule }),
-    ...(nextRun === undefined ? {} : { next: nextRun.getTime() }),
+    ...(nextRun === undefined || paused ? {} : { next: nextRun.getTime() }),
     ...(holder === undefined ? {} : { holder }),
     ...(overdue === undefined ? {} : { overdue: overdue.reason }),
     ...(running === undefined ? {} : { runningSince: running.startedAt.getTime() }),
@@ -150,7 +150,10 @@ function taskFields(status: TaskStatus, because: unknown): Partial<Row> {
     ...(lastRun === undefined
       ? {}
       : {
-          lateBy: Math.max(0, lastRun.startedAt.getTime() - lastRun.scheduledAt.getTime()),
+          // A retry is as late as it was put off: that is told by its attempt.
+          ...(lastRun.attempt > 1
+            ? {}
+            : { lateBy: Math.max(0, lastRun.startedAt.getTime() - lastRun.scheduledAt.getTime()) }),
           last: {
             outcome: lastRun.outcome,
             endedAt: lastRun.endedAt.getTime(),
