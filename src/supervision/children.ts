@@ -1,13 +1,13 @@
 import type { Alarm, Alarms } from "../alarms";
 import type { ChildExit } from "../../machines/events";
 import type { Clock } from "../clock";
-import { OstinatoError, toError } from "../errors";
+import { toError, type OstinatoError } from "../errors";
 import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
 import { recordRestart, type Intensity } from "../rules/intensity";
 import { decide, type AutoShutdown, type Strategy } from "../rules/restart";
-import { formatDuration } from "../duration";
 import type { Child } from "./child";
+import { EscalationError, type RememberedExit } from "./crash-report";
 import type { Report } from "./report";
 
 interface Entry {
@@ -42,12 +42,16 @@ export interface ChildrenOptions {
   onAutoShutdown: () => void;
 }
 
+const exitsKept = 20;
+
 /** The ordered children of one supervisor: carries out what `rules/restart` and `rules/intensity` decide. */
 export class Children {
   readonly #options: ChildrenOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #plans = new Map<string, Plan>();
   #restartTimes: readonly number[] = [];
+  /** The last of those that {@link #restartTimes} counts, for the report. */
+  readonly #exits: RememberedExit[] = [];
   #stopping = false;
   #hurried = false;
 
@@ -82,6 +86,7 @@ export class Children {
     this.#stopping = false;
     this.#hurried = false;
     this.#restartTimes = [];
+    this.#exits.length = 0;
     for (const entry of [...this.#entries.values()]) {
       if (entry.state === "idle" && !this.#stopping) this.#start(entry);
     }
@@ -126,8 +131,15 @@ export class Children {
     const { child } = entry;
     const recorded = recordRestart(this.#restartTimes, clock.monotonic(), intensity);
     this.#restartTimes = recorded.times;
+    this.#exits.push({ child: child.name, at: clock.monotonic() });
+    this.#exits.splice(0, this.#exits.length - Math.min(recorded.times.length, exitsKept));
     if (recorded.exceeded) {
-      this.#options.onGiveUp(this.#exceeded(child.name, error));
+      const { owner: supervisor } = this.#options;
+      const children = [...this.#entries.keys()];
+      const exits = this.#exits;
+      this.#options.onGiveUp(
+        new EscalationError({ supervisor, strategy, intensity, child: child.name, error, exits, children }),
+      );
       return;
     }
     if (clock.monotonic() - entry.startedAt >= child.retry.maxDelay) entry.restarts = 0;
@@ -237,16 +249,5 @@ export class Children {
   #remove(name: string): void {
     this.#entries.get(name)?.child.dispose();
     this.#entries.delete(name);
-  }
-
-  #exceeded(name: string, error: unknown): OstinatoError {
-    const { owner, intensity, strategy } = this.#options;
-    const within = formatDuration(intensity.within);
-    return new OstinatoError(
-      "ERR_RESTART_INTENSITY",
-      `supervisor "${owner}" gives up: "${name}" ended once more after ${String(intensity.restarts)} restart(s) within ` +
-        `${within} (${strategy}); its ${String(this.#entries.size)} child(ren) are stopped: ${[...this.#entries.keys()].slice(0, 20).join(", ")}`,
-      error === undefined ? {} : { cause: error },
-    );
   }
 }

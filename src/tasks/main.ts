@@ -13,7 +13,7 @@ import { settledOrAborted, settledWithin } from "./wait";
 export interface MainOptions {
   /** Aborting it ends everything as a signal does. */
   signal?: AbortSignal;
-  /** How long the tasks may take to end once they were asked to; default `"10s"`. */
+  /** How long the tasks may take to end once they were asked to; default `"10s"`; raise it with those of its parts. */
   shutdownTimeout?: Duration;
   /** The signals that end the process; default SIGINT and SIGTERM. */
   signals?: readonly NodeJS.Signals[];
@@ -99,7 +99,9 @@ function stuck(group: Group, shutdownTimeout: number): OstinatoError {
 
 function report(group: Group, late: OstinatoError | undefined, logger: Logger): number {
   for (const { task, error } of group.failures) {
-    logger.error({ err: toError(error), task }, `${task} failed: ${toError(error).message}`);
+    // What escalated through supervisors brings a report of its own.
+    const { message, report = message } = toError(error) as Error & { report?: string };
+    logger.error({ err: toError(error), task }, `${task} failed: ${report}`);
   }
   if (late !== undefined) logger.error({ err: late, tasks: group.running() }, late.message);
   return group.failures.length === 0 && late === undefined ? 0 : 1;

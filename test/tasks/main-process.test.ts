@@ -2,7 +2,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
-import { resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,8 +13,8 @@ import { rejection } from "./support";
 const script = resolve(__dirname, "../fixtures/main-process.ts");
 const children = new Set<ChildProcessWithoutNullStreams>();
 
-function service(kind: string) {
-  const child = spawn(process.execPath, ["--conditions", "ostinato-source", "-r", "ts-node/register", script, kind]);
+function service(...args: string[]) {
+  const child = spawn(process.execPath, ["--conditions", "ostinato-source", "-r", "ts-node/register", script, ...args]);
   children.add(child);
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
