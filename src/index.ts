@@ -15,6 +15,7 @@ export type {
 } from "./supervision/handles";
 export type { Decision, DecisionKind } from "./supervision/decisions";
 export type { TreeEntry } from "./supervision/outline";
+export { openTaskRecords, type RecordedTask, type TaskRecords } from "./supervision/task-records";
 export type { TriggerResult } from "./supervision/trigger";
 export type { RuntimeEvent } from "./supervision/report";
 export {

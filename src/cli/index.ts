@@ -4,9 +4,26 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { doctorCommand } from "./doctor";
 import { describeMistake } from "./mistakes";
+import { inspectCommand } from "./inspect";
+import { pauseCommand } from "./pause";
+import { resumeCommand } from "./resume";
+import { nextCommand } from "./next";
 import { runCommand } from "./run";
+import { statusCommand } from "./status";
+import { topCommand } from "./top";
+import { triggerCommand } from "./trigger";
 
-const commands: readonly ((program: Command) => void)[] = [doctorCommand, runCommand];
+const commands: readonly ((program: Command) => void)[] = [
+  doctorCommand,
+  nextCommand,
+  runCommand,
+  inspectCommand,
+  statusCommand,
+  topCommand,
+  triggerCommand,
+  pauseCommand,
+  resumeCommand,
+];
 
 /** Looked for upwards: what was built lies one folder deeper than the sources. */
 function readVersion(): string {

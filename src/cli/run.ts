@@ -6,7 +6,7 @@ import { makeLogger } from "./logs";
 import { describeMistake } from "./mistakes";
 import { logLevels, openStore, readDuration, readText } from "./options";
 
-interface RunOptions {
+export interface RunOptions {
   store: string;
   namespace?: string;
   logLevel: (typeof logLevels)[number];
@@ -32,10 +32,18 @@ Examples:
 `;
 
 export function runCommand(program: Command): void {
-  program
-    .command("run")
-    .argument("<FILE...>", "files that spawn tasks")
+  withRunOptions(program.command("run"))
     .description("run the tasks of files until a signal ends the process")
+    .addHelpText("after", examples)
+    .action(async (files: string[], options: RunOptions) => {
+      process.exitCode = await run(files, options);
+    });
+}
+
+/** What `run` takes, and every command that runs files. */
+export function withRunOptions(command: Command): Command {
+  return command
+    .argument("<FILE...>", "files that spawn tasks")
     .option("--store <STORE>", "where state lives: memory, file:PATH or nats://HOST:PORT[,HOST:PORT…]", "memory")
     .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
     .addOption(new Option("--log-level <LEVEL>", "the lowest level to print").choices(logLevels).default("info"))
@@ -43,14 +51,15 @@ export function runCommand(program: Command): void {
     .option("--shutdown-timeout <DURATION>", "how long runs may go on after the first signal", readDuration, 10_000)
     .option("--node-id <ID>", "names this process to the others (default: host, pid and a random part)", readText)
     .addOption(new Option("--pretty", "lines for people (default on a terminal)").conflicts("json"))
-    .addOption(new Option("--json", "JSON lines (default in a pipe)").conflicts("pretty"))
-    .addHelpText("after", examples)
-    .action(async (files: string[], options: RunOptions) => {
-      process.exitCode = await run(files, options);
-    });
+    .addOption(new Option("--json", "JSON lines (default in a pipe)").conflicts("pretty"));
 }
 
-async function run(files: readonly string[], options: RunOptions): Promise<number> {
+/** @param beside is begun before the runtime starts, and ends with the process. */
+export async function run(
+  files: readonly string[],
+  options: RunOptions,
+  beside: (runtime: Runtime, logger: Logger) => Promise<void> = async () => undefined,
+): Promise<number> {
   const store = openStore(options.store, options.namespace);
   const forPeople = options.pretty ?? (options.json ? false : process.stdout.isTTY);
   const logger = makeLogger({ level: options.logLevel, pretty: forPeople });
@@ -79,6 +88,7 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
       logger.warn({ file }, `${file} spawned nothing: its function called neither runtime.spawn nor runtime.supervise`);
     }
   }
+  await beside(runtime, logger);
   return main(started(runtime, logger, store.description), { logger, shutdownTimeout: shutdownTimeout + graceMs });
 }
 

@@ -1,0 +1,118 @@
+import type { Clock } from "../clock";
+import { OstinatoError } from "../errors";
+import { readHistory } from "../rules/history";
+import { readRecord, type TaskRecord } from "../rules/task-record";
+import type { RevisionMap, Store } from "../store";
+import type { PastRunSummary } from "./handles";
+import { summarize } from "./run-context";
+
+/** An exclusive task as its record in the store tells it, whichever node runs it. */
+export interface RecordedTask {
+  name: string;
+  state: "running" | "waiting" | "backoff" | "paused";
+  /** The node that runs it now. */
+  holder?: string;
+  /** The last tick that was claimed. */
+  lastTick?: Date;
+  retryAt?: Date;
+  attempt: number;
+  failures: number;
+  lastSuccess?: Date;
+  lastFailure?: Date;
+  lastError?: string;
+  /** Newest first. */
+  history: PastRunSummary[];
+}
+
+/** The records of all exclusive tasks in a store, for those who run none of them themselves. */
+export interface TaskRecords {
+  list(): Promise<RecordedTask[]>;
+  /** No node begins a run of it, until `resume`; a run in progress goes on. @throws OstinatoError ERR_UNKNOWN_TASK */
+  pause(name: string): Promise<void>;
+  /** @throws OstinatoError ERR_UNKNOWN_TASK */
+  resume(name: string): Promise<void>;
+  /**
+   * Has one of the nodes run it now, or the next that starts. Resolves to false, with the node that runs it, when it
+   * runs already. @throws OstinatoError ERR_UNKNOWN_TASK
+   */
+  trigger(name: string): Promise<{ triggered: true } | { triggered: false; holder: string }>;
+  close(): Promise<void>;
+}
+
+const prefix = "task.";
+
+/** Opens the records of a store that runtimes work on. @throws OstinatoError as the store does */
+export async function openTaskRecords(store: Store, clock: Pick<Clock, "now">): Promise<TaskRecords> {
+  await store.open();
+  const map = store.map("leases");
+  return {
+    async list() {
+      const found: RecordedTask[] = [];
+      for await (const { key, value } of map.list(prefix)) {
+        const read = readRecord(value);
+        if (read.kind === "record") found.push(tell(key.slice(prefix.length), read.record));
+      }
+      return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    pause: (name) => change(map, name, (record) => (record.paused === true ? undefined : { ...record, paused: true })),
+    resume: (name) =>
+      change(map, name, (record) => (record.paused === true ? { ...record, paused: false } : undefined)),
+    async trigger(name) {
+      let holder = "";
+      await change(map, name, (record) => {
+        holder = record.holder;
+        if (holder !== "") return undefined;
+        // An open tick is run at once by the first node that sees it.
+        const tick = Math.max(clock.now(), (record.tick ?? 0) + 1);
+        return { ...record, state: "open", tick, attempt: 1, retryAt: undefined, catchUp: undefined };
+      });
+      return holder === "" ? { triggered: true } : { triggered: false, holder };
+    },
+    close: () => store.close(),
+  };
+}
+
+/** One compare-and-swap, tried until nobody else wrote in between; `undefined` leaves the record as it is. */
+async function change(
+  map: RevisionMap,
+  name: string,
+  edit: (record: TaskRecord) => TaskRecord | undefined,
+): Promise<void> {
+  for (;;) {
+    const entry = await map.get(`${prefix}${name}`);
+    const read = readRecord(entry?.value);
+    if (entry === undefined || read.kind === "none") {
+      throw new OstinatoError(
+        "ERR_UNKNOWN_TASK",
+        `no exclusive task ${JSON.stringify(name)} has a record in this store`,
+      );
+    }
+    if (read.kind === "newer") {
+      throw new OstinatoError(
+        "ERR_NEWER_VERSION",
+        `the record of ${JSON.stringify(name)} was written by a newer version`,
+      );
+    }
+    const next = edit(read.record);
+    if (next === undefined || (await map.update(entry.key, JSON.stringify(next), entry.revision)).ok) return;
+  }
+}
+
+function tell(name: string, record: TaskRecord): RecordedTask {
+  const { holder, tick, retryAt, attempt, failures, lastSuccess, lastFailure, lastError } = record;
+  const running = record.state === "running" && holder !== "";
+  const waiting = record.state === "retry" ? "backoff" : "waiting";
+  return {
+    name,
+    state: running ? "running" : record.paused === true ? "paused" : waiting,
+    ...(running ? { holder } : {}),
+    ...(tick === null ? {} : { lastTick: new Date(tick) }),
+    ...(record.state === "retry" && retryAt !== undefined ? { retryAt: new Date(retryAt) } : {}),
+    attempt,
+    failures,
+    ...(lastSuccess === undefined ? {} : { lastSuccess: new Date(lastSuccess) }),
+    ...(lastFailure === undefined ? {} : { lastFailure: new Date(lastFailure) }),
+    ...(lastError === undefined ? {} : { lastError }),
+    history: readHistory(record.history).map((run) => ({ ...summarize(run), fencingToken: run.fencingToken })),
+  };
+}
