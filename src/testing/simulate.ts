@@ -1,7 +1,8 @@
 import pino from "pino";
 import { virtualClock, type VirtualClock } from "../clocks/virtual";
 import { createRuntime, memoryStore, OstinatoError, type Runtime, type SpawnSpec, type SuperviseSpec } from "../index";
-import { Simulation, type SimulatedRun } from "./simulation";
+import { Simulation } from "./simulation";
+import type { SimulatedRun } from "./simulation-data";
 
 /** What to simulate: what a tasks file exports by default, or the specs themselves. */
 export type SimulatedDefinition = ((runtime: Runtime) => unknown) | readonly SpawnSpec[];

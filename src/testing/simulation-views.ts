@@ -1,4 +1,4 @@
-import type { Collision, Simulation } from "./simulation";
+import type { Collision, SimulationData } from "./simulation-data";
 
 const collisionsShown = 10;
 
@@ -31,7 +31,7 @@ function seconds(milliseconds: number): string {
   return `${String(milliseconds / 1_000)}s`;
 }
 
-export function renderTable(simulation: Simulation, rows: number): string {
+export function renderTable(simulation: SimulationData, rows: number): string {
   const { runs, perTask, collisions, evening, truncatedAt, zone } = simulation;
   const show = stamp(zone);
   const lines = columns([
@@ -71,11 +71,12 @@ function collisionLines(collisions: readonly Collision[], show: (instant: Date) 
   if (collisions.length === 0) return ["No two tasks start in the same second."];
   const most = [...collisions].sort((a, b) => b.tasks.length - a.tasks.length).slice(0, collisionsShown);
   const lines = most.map(({ at, tasks }) => [show(at), String(tasks.length), tasks.slice(0, 8).join(", ")]);
-  const heading = `${String(collisions.length)} seconds in which several tasks start; those with most:`;
+  const count = collisions.length === 1 ? "1 second" : `${String(collisions.length)} seconds`;
+  const heading = `${count} in which several tasks start; those with most:`;
   return [heading, ...columns(lines)];
 }
 
-export function renderChart({ hours, zone }: Simulation): string {
+export function renderChart({ hours, zone }: SimulationData): string {
   const most = Math.max(1, ...hours.map(({ runs }) => runs));
   const lines = hours.map(({ hour, runs }) => {
     const bar = "█".repeat(runs === 0 ? 0 : Math.max(1, Math.round((runs / most) * 50)));
@@ -84,7 +85,7 @@ export function renderChart({ hours, zone }: Simulation): string {
   return `Starts by hour of the day (${zone})\n${lines.join("\n")}\n`;
 }
 
-export function renderSvg({ hours, zone, from, to }: Simulation): string {
+export function renderSvg({ hours, zone, from, to }: SimulationData): string {
   const most = Math.max(1, ...hours.map(({ runs }) => runs));
   const [width, height, bar] = [720, 240, 28];
   const bars = hours.map(({ hour, runs }) => {
