@@ -13,7 +13,7 @@ export type {
   TaskState,
   TaskStatus,
 } from "./supervision/handles";
-export type { Decision, DecisionKind } from "./supervision/decisions";
+export type { Decision, DecisionKind } from "./supervision/decision";
 export type { TreeEntry } from "./supervision/outline";
 export { openTaskRecords, type RecordedTask, type TaskRecords } from "./supervision/task-records";
 export type { TriggerResult } from "./supervision/trigger";

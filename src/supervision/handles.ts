@@ -1,6 +1,6 @@
 import { readHistory } from "../rules/history";
 import type { Child } from "./child";
-import type { Decision } from "./decisions";
+import type { Decision } from "./decision";
 import { summarize, type Progress } from "./run-context";
 import type { TaskChild } from "./task-child";
 import type { SupervisorChild } from "./supervisor-child";

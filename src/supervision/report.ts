@@ -1,7 +1,7 @@
 import type { Level, Logger } from "pino";
 import { Observable } from "rxjs";
 import type { Outcome } from "../task";
-import type { Decision } from "./decisions";
+import type { Decision } from "./decision";
 
 interface About {
   /** The task's, supervisor's or queue's name. */
