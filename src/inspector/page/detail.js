@@ -247,6 +247,7 @@ export function detailPanel(parent, onClose) {
   }
 
   return {
+    shown: () => name,
     show(next) {
       name = next;
       chart = latest = undefined;

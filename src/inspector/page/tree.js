@@ -96,6 +96,7 @@ export function treeView(main, opened) {
   }
 
   function select(name) {
+    if (name === selected && panel.shown() === name) return;
     selected = name;
     for (const index of rows.keys()) draw(index);
     split.classList.toggle("open", name !== "");
@@ -112,6 +113,7 @@ export function treeView(main, opened) {
     if (top < scroll.scrollTop) scroll.scrollTop = top;
     if (top + rowHeight > scroll.scrollTop + scroll.clientHeight)
       scroll.scrollTop = top + rowHeight - scroll.clientHeight;
+    select(row.name);
     location.hash = `#/tree/${encodeURIComponent(row.name)}`;
   }
 
