@@ -10,6 +10,8 @@ export interface Watched extends Selection {
   /** The rows on the screen, by place in what is selected. */
   readonly from: number;
   readonly count: number;
+  /** Counts how often the page has forgotten all its rows. */
+  readonly fresh: number;
   /** The actor whose details are shown, or "". */
   readonly actor: string;
 }
@@ -61,7 +63,7 @@ export class Feed {
     const visitor: Visitor = {
       id: randomUUID(),
       response,
-      watched: { query: "", filter: "", from: 0, count: 0, actor: "" },
+      watched: { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "" },
       sent: new Map(),
       lastTotal: -1,
       lastSummary: "",
@@ -84,9 +86,11 @@ export class Feed {
       filter: typeof wanted.filter === "string" ? wanted.filter : watched.filter,
       from: natural(wanted.from, watched.from),
       count: Math.min(mostRows, natural(wanted.count, watched.count)),
+      fresh: natural(wanted.fresh, watched.fresh),
       actor: typeof wanted.actor === "string" ? wanted.actor : watched.actor,
     };
-    if (next.query !== watched.query || next.filter !== watched.filter) visitor.sent.clear();
+    const same = next.query === watched.query && next.filter === watched.filter && next.fresh === watched.fresh;
+    if (!same) visitor.sent.clear();
     visitor.lastTotal = -1;
     if (next.actor !== watched.actor) visitor.lastDetail = "";
     visitor.watched = next;

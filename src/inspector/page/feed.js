@@ -17,7 +17,7 @@ const tell = (type, data) => {
   for (const listener of listeners.get(type) ?? []) listener(data);
 };
 
-let wanted = { query: "", filter: "", from: 0, count: 0, actor: "" };
+let wanted = { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "" };
 let asked = "";
 
 /** Connects, and stays connected: the browser tries again by itself, and we ask for the same things again. */
@@ -38,6 +38,9 @@ export function feed() {
   }
   source.addEventListener("error", () => tell("lost"));
 }
+
+/** All rows are to be sent again. */
+export const forget = () => watch({ fresh: wanted.fresh + 1 });
 
 /** Says what is on the screen now. */
 export function watch(change) {

@@ -1,6 +1,6 @@
 import { h, pill, put, span, stamp, when } from "./dom.js";
 import { detailPanel } from "./detail.js";
-import { every, now, onFeed, state, watch } from "./feed.js";
+import { every, forget, now, onFeed, state, watch } from "./feed.js";
 
 const rowHeight = 42;
 const tiles = [
@@ -81,6 +81,7 @@ export function treeView(main, opened) {
     rows.clear();
     drawn.clear();
     put(inner);
+    forget();
     askForWindow();
   }
 
@@ -155,6 +156,7 @@ export function treeView(main, opened) {
     }),
   ];
   drawTiles();
+  forget();
   if (opened) select(opened);
   return {
     open: select,
