@@ -48,14 +48,13 @@ const layers = [
     packages: ["xstate", "rxjs"],
     types: ["pino"],
   },
-  { name: "queue", files: /^src\/queue\//, may: supervision, packages: ["xstate", "rxjs"], types: ["pino"] },
   {
     name: "runtime",
     files: /^src\/runtime$/,
-    may: [...supervision, "clocks", "stores", "tasks", "queue"],
+    may: [...supervision, "clocks", "stores", "tasks"],
     packages: ["xstate", "rxjs", "pino"],
   },
-  { name: "index", files: /^src\/index$/, may: [...supervision, "clocks", "stores", "tasks", "queue", "runtime"] },
+  { name: "index", files: /^src\/index$/, may: [...supervision, "clocks", "stores", "tasks", "runtime"] },
   {
     name: "testing",
     files: /^src\/testing\//,

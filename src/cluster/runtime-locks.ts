@@ -5,7 +5,7 @@ import type { Store } from "../store";
 import { Locks, type Lock } from "./locks";
 import { reach, type Reached } from "./reached";
 
-/** Locks that all nodes of a cluster share, by id: for what must not happen twice at once outside of tasks and queues. */
+/** Locks that all nodes of a cluster share, by id: for what must not happen twice at once outside of tasks. */
 export interface RuntimeLocks {
   /**
    * Takes the lock if it is free, without waiting, and renews it until `unlock`, or the end of the process. Resolves to

@@ -4,7 +4,7 @@ import type { Outcome } from "../task";
 import type { Decision } from "./decision";
 
 interface About {
-  /** The task's, supervisor's or queue's name. */
+  /** The task's or supervisor's name. */
   task: string;
   runId?: string;
   attempt?: number;

@@ -20,7 +20,7 @@ export interface SimulateOptions {
 
 /**
  * Runs tasks on a virtual clock, with a memory store and with nothing done by the tasks, and tells when each would
- * start. Work without a schedule is left out, as are queues. A function given as the definition is really called, so
+ * start. Work without a schedule is left out. A function given as the definition is really called, so
  * that what it does besides spawning is really done.
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_TIME_ZONE, and what the specs are refused for
@@ -84,7 +84,6 @@ function staged(runtime: Runtime, clock: VirtualClock, runs: SimulatedRun[], nam
   const replaced: Record<string, unknown> = {
     spawn: (spec: SpawnSpec) => runtime.spawn(rehearse(spec)),
     supervise: (spec: SuperviseSpec) => runtime.supervise(rehearseBranch(spec)),
-    queue: () => Promise.resolve(inertQueue()),
     start: () => Promise.resolve(),
     stop: () => Promise.resolve(),
   };
@@ -102,13 +101,6 @@ const untilStopped = ({ signal }: { signal: AbortSignal }): Promise<void> =>
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-
-/** A queue whose every method resolves to nothing. */
-function inertQueue(): unknown {
-  const nothing = (): Promise<undefined> => Promise.resolve(undefined);
-  // Without a `then`: it is awaited itself.
-  return new Proxy({}, { get: (_target, key) => (key === "then" ? undefined : nothing) });
-}
 
 function instant(option: string, value: Date | number | string): number {
   const time = new Date(value).getTime();

@@ -18,10 +18,6 @@ const definition = async (runtime: Runtime): Promise<void> => {
     name: "group",
     children: [{ name: "digest", schedule: cron("0 0 */6 * * *", { timeZone: "UTC" }), run: fail }],
   });
-  const queue = await (
-    runtime as unknown as { queue(options: object): Promise<{ assign(task: object): unknown }> }
-  ).queue({ name: "polls", run: fail });
-  await queue.assign({ id: "1" });
   await runtime.start();
 };
 
