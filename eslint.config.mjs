@@ -45,7 +45,7 @@ const layers = [
     name: "supervision",
     files: /^src\/supervision\//,
     may: supervision,
-    packages: ["xstate", "rxjs"],
+    packages: ["@opentelemetry/api", "xstate", "rxjs"],
     types: ["pino"],
   },
   {

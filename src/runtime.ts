@@ -23,6 +23,7 @@ import { Report, type RuntimeEvent } from "./supervision/report";
 import { parseSpec, type SpawnSpec } from "./supervision/spec";
 import { rootLogic, SupervisorChild } from "./supervision/supervisor-child";
 import { TaskChild } from "./supervision/task-child";
+import { observeTelemetry } from "./supervision/telemetry";
 import { makeBranch, parseBranch, type SuperviseSpec } from "./supervision/tree";
 import { reportUnhandled } from "./supervision/unhandled";
 import type { Task } from "./task";
@@ -60,7 +61,7 @@ class LocalRuntime implements Runtime {
   #state: "new" | "starting" | "running" | "stopping" = "new";
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
-  #endUnhandled: () => void = () => undefined;
+  #ends: (() => void)[] = [];
   readonly #finish: Record<"resolve" | "reject", (error?: Error) => void>;
   readonly #stuck: string[] = [];
 
@@ -139,7 +140,8 @@ class LocalRuntime implements Runtime {
     }
     if (this.#stopped !== undefined) return;
     this.#state = "running";
-    if (this.#survive) this.#endUnhandled = reportUnhandled(this.#report);
+    this.#ends = [observeTelemetry(this.#report, this.outline)];
+    if (this.#survive) this.#ends.push(reportUnhandled(this.#report));
     this.#nodes.open();
     this.#root.start();
   }
@@ -164,7 +166,7 @@ class LocalRuntime implements Runtime {
 
   /** After the last child: nothing of this runtime is left that could keep the process alive. */
   async #close(): Promise<void> {
-    this.#endUnhandled();
+    for (const end of this.#ends) end();
     this.#alarms.close();
     await this.#local.close();
     await Promise.all([this.locks.close(), this.#nodes.close()]);

@@ -55,6 +55,7 @@ export class Report {
   readonly #logger: Logger;
   readonly #label: string;
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
+  #audience = 0;
   /** Every event from the moment of subscription. */
   readonly events = new Observable<RuntimeEvent>((subscriber) => this.listen((event) => subscriber.next(event)));
 
@@ -84,14 +85,19 @@ export class Report {
     return this.observed || (type !== "log" && this.#logger.isLevelEnabled(levels[type]));
   }
 
+  /** Whether anybody listens who wants log lines and decisions too. */
   get observed(): boolean {
-    return this.#listeners.size > 0;
+    return this.#audience > 0;
   }
 
-  /** Calls `listener` for every event; returns the function that ends it. */
-  listen(listener: (event: RuntimeEvent) => void): () => void {
+  /** Calls `listener` for every event, but `quietly` for those alone that are made anyway; returns the function that ends it. */
+  listen(listener: (event: RuntimeEvent) => void, how?: "quietly"): () => void {
+    const heads = how === "quietly" ? 0 : 1;
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#audience += heads;
+    return () => {
+      if (this.#listeners.delete(listener)) this.#audience -= heads;
+    };
   }
 
   /** `N9`: a name is quoted as JSON, so that neither a quote nor a line break in it can forge a line. */
