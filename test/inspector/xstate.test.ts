@@ -5,18 +5,8 @@ import { taskMachine } from "ostinato/machines";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { WebSocketServer } from "ws";
 
-interface Socket {
-  on(event: "message", listener: (data: Buffer) => void): void;
-  send(text: string): void;
-  terminate(): void;
-}
-interface SocketServer {
-  readonly clients: Set<Socket>;
-  on(event: "connection", listener: (socket: Socket) => void): void;
-  address(): AddressInfo;
-  close(): void;
-}
 interface Frame {
   type: "@xstate.actor" | "@xstate.event" | "@xstate.snapshot";
   name?: string;
@@ -29,23 +19,20 @@ interface Frame {
 
 test("the WebSocket receiver of @statelyai/inspect gets actors with their definitions, events and snapshots", async () => {
   const { createWebSocketInspector, createWebSocketReceiver } = await import("@statelyai/inspect");
-  const { WebSocketServer } = (await import("ws")) as {
-    WebSocketServer: new (options: { port: number; host: string }) => SocketServer;
-  };
   // Passes on what one client sends to all others, as the server of that package does.
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
-  await once(server as unknown as NodeJS.EventEmitter, "listening");
+  await once(server, "listening");
   server.on("connection", (socket) =>
     socket.on("message", (data) => {
-      for (const client of server.clients) if (client !== socket) client.send(String(data));
+      for (const client of server.clients) if (client !== socket) client.send((data as Buffer).toString());
     }),
   );
-  const url = `ws://127.0.0.1:${String(server.address().port)}`;
+  const url = `ws://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
 
   const frames: Frame[] = [];
   let seen = (): void => undefined;
   const receiver = createWebSocketReceiver({ server: url });
-  await once(server as unknown as NodeJS.EventEmitter, "connection");
+  await once(server, "connection");
   receiver.subscribe((frame: unknown) => {
     frames.push(frame as Frame);
     seen();

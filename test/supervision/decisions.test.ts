@@ -23,7 +23,7 @@ test("a status says why a task ran here: one decision for each tick, and the run
   assert.is(history.length, 10);
   assert.equal(history[0]?.scheduledAt, new Date("2026-01-01T00:20:00Z"));
   assert.is(history[0]?.outcome, "succeeded");
-  assert.ok(history[0].fencingToken > history[1]!.fencingToken);
+  assert.ok(history[0]!.fencingToken > history[1]!.fencingToken);
   await runtime.stop();
 });
 
