@@ -30,7 +30,7 @@ const { tree } = fc.letrec<{ tree: Shape; child: Shape }>((tie) => ({
     restarts: fc.integer({ min: 0, max: 4 }),
     withinMs: fc.constant(withinMs),
     children: fc.array(tie("child"), { minLength: 1, maxLength: 4 }),
-  }) as fc.Arbitrary<Shape>,
+  }),
 }));
 
 const ends = fc.array(fc.record({ which: fc.nat(), failed: fc.boolean(), steps: fc.integer({ min: 0, max: 5 }) }), {
@@ -44,8 +44,7 @@ function named(shape: Shape, path: string, autoShutdown: string): WorkerSpec | T
   const children = shape.children?.map((each, index) =>
     named(each, `${path}.${String(index)}`, shape.autoShutdown as string),
   );
-  return { ...shape, name: path, significant, ...(children === undefined ? {} : { children }) } as
-    WorkerSpec | TreeSpec;
+  return { ...shape, name: path, significant, ...(children === undefined ? {} : { children }) };
 }
 
 const retry = { initialDelay: 1, factor: 1, jitter: 0, maxDelay: 60_000 };
