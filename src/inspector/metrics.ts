@@ -91,7 +91,7 @@ export async function metricsText(runtime: Runtime, observations: Observations):
     "ostinato_runs_total",
     "counter",
     "Runs that ended on this node, by outcome.",
-    [...outcomes].map(([outcome, n]) => [{ outcome }, n]),
+    Object.entries(outcomes).map(([outcome, n]) => [{ outcome }, n]),
   );
   page.histogram("ostinato_run_duration_seconds", "How long runs took.", duration);
   page.histogram("ostinato_run_lateness_seconds", "From the tick to the start of its run.", lateness);

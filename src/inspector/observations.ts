@@ -1,4 +1,4 @@
-import type { Runtime, RuntimeEvent } from "../index";
+import type { Outcome, Runtime, RuntimeEvent } from "../index";
 
 /** Counts by upper bounds in seconds, as Prometheus has them. */
 export class Histogram {
@@ -13,8 +13,12 @@ export class Histogram {
   add(seconds: number): void {
     this.sum += seconds;
     this.count += 1;
-    const bucket = this.bounds.findIndex((bound) => seconds <= bound);
-    if (bucket >= 0) this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    const { bounds, counts } = this;
+    for (let bucket = 0; bucket < bounds.length; bucket++) {
+      if (seconds > (bounds[bucket] as number)) continue;
+      counts[bucket] = (counts[bucket] as number) + 1;
+      return;
+    }
   }
 }
 
@@ -43,7 +47,14 @@ const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 360
  * runs that logged something. A run that logs nothing costs a few additions.
  */
 export class Observations {
-  readonly outcomes = new Map<string, number>();
+  readonly outcomes: Record<Outcome, number> = {
+    succeeded: 0,
+    failed: 0,
+    timedOut: 0,
+    aborted: 0,
+    leaseLost: 0,
+    discarded: 0,
+  };
   readonly lateness = new Histogram(seconds);
   readonly duration = new Histogram(seconds);
   readonly restarts = new Map<string, number>();
@@ -115,8 +126,8 @@ export class Observations {
     }
   }
 
-  #ended(outcome: string, durationMs: number): void {
-    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+  #ended(outcome: Outcome, durationMs: number): void {
+    this.outcomes[outcome] += 1;
     this.duration.add(durationMs / 1_000);
   }
 
