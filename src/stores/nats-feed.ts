@@ -6,8 +6,10 @@ import type { NatsLink } from "./nats-link";
 import { decodeKey, prefixSubject } from "./keys";
 import { isMark, keyHeader } from "./nats-records";
 
-/** What the server says when it has nothing to send, in milliseconds between two of them. */
+/** What the server says when it has nothing to send, in milliseconds between two of them at most. */
 export const heartbeat = 2000;
+/** The same where there are replicas: only this tells that the one which serves the feed has caught up. */
+const replicaHeartbeat = 250;
 /** How long a consumer that nobody listens to stays on the server, in milliseconds. */
 const abandoned = 10_000;
 const nanoseconds = 1_000_000;
@@ -41,13 +43,17 @@ export class NatsFeed {
   private delivered = 0;
   private isCurrent = false;
   private ended = false;
+  /** With replicas, the feed may be served by one that lags: it is current once it has come as far as the leader was. */
+  private readonly replicated: boolean;
 
   constructor(
     private readonly link: NatsLink,
     private readonly bucket: NatsBucket,
     private readonly prefix: string,
     private readonly listener: FeedListener,
-  ) {}
+  ) {
+    this.replicated = link.settings.replicas > 1;
+  }
 
   /** Begins with every key's last message, or with the first one from this revision. Rejects with NoAnswer and others. */
   async start(from: number | undefined, until: number): Promise<void> {
@@ -68,7 +74,7 @@ export class NatsFeed {
       max_deliver: 1,
       replay_policy: "instant",
       flow_control: true,
-      idle_heartbeat: heartbeat * nanoseconds,
+      idle_heartbeat: (this.replicated ? replicaHeartbeat : heartbeat) * nanoseconds,
       inactive_threshold: abandoned * nanoseconds,
       mem_storage: true,
       num_replicas: 1,
@@ -84,7 +90,7 @@ export class NatsFeed {
       this.received.end();
       throw readError(`watch on ${this.bucket.stream}`, made.error);
     }
-    if ((made.num_pending ?? 0) === 0) this.arrive();
+    if ((made.num_pending ?? 0) === 0 && !this.replicated) this.arrive();
   }
 
   /** Ends it here at once and on the server as soon as can be; a consumer that cannot be removed ends by itself. */
@@ -99,7 +105,7 @@ export class NatsFeed {
     if (this.ended) return;
     this.listener.alive();
     if (message.data.length === 0 && message.headers?.code) {
-      this.takeStatus(message);
+      this.takeStatus(message, until);
       return;
     }
     const { stream, consumer, stored, pending } = position(message.reply ?? "");
@@ -113,10 +119,10 @@ export class NatsFeed {
       const value = isMark(message) ? undefined : Buffer.from(message.data).toString("utf8");
       this.listener.message({ key, value, revision: stream, stored });
     }
-    if (!this.isCurrent && (pending === 0 || stream >= until)) this.arrive();
+    if (stream >= until || (pending === 0 && !this.replicated)) this.arrive();
   }
 
-  private takeStatus(message: Msg): void {
+  private takeStatus(message: Msg, until: number): void {
     const { headers } = message;
     if (headers?.code !== 100) {
       this.breakOff(`the server ended it: ${headers?.description ?? "unknown"}`);
@@ -131,7 +137,7 @@ export class NatsFeed {
     const last = headers.get("Nats-Last-Consumer");
     if (last !== "" && Number(last) !== this.delivered) {
       this.breakOff(`the server has sent ${last} messages, ${String(this.delivered)} have come`);
-    } else {
+    } else if (!this.replicated || Number(headers.get("Nats-Last-Stream")) >= until) {
       // It speaks of idleness only once it has sent all that it had.
       this.arrive();
     }

@@ -240,7 +240,9 @@ test("one that runs writes at most once per third of its lease, and the others s
   assert.ok(running.subjects.length <= most, `${String(running.subjects.length)} renewals in 6 s`);
   assert.equal(new Set(running.subjects), new Set(["$KV.c_leases.task.long"]));
   for (const [id, count] of Object.entries(running.sent)) {
-    assert.is(count, id === holder ? running.subjects.length : 0, id);
+    // What was sent and what was stored are counted a moment apart, and one renewal may fall in between.
+    if (id === holder) assert.ok(Math.abs(count - running.subjects.length) <= 1, `${id} sent ${String(count)}`);
+    else assert.is(count, 0, id);
   }
 });
 

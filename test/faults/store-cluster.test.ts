@@ -16,7 +16,7 @@ for (const version of ["2.10.27", "2.15.1"] as const) {
       servers: servers.map(({ url }) => url),
       replicas: 3,
       namespace: `c${String(++count)}`,
-      requestTimeout: "4s",
+      requestTimeout: "10s",
     } as const;
   };
   const make = async () => {
