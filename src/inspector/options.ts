@@ -14,10 +14,10 @@ export interface InspectorOptions {
   /** Further names by which the page may be asked for (the Host header), as behind a proxy. */
   allowedHosts?: readonly string[];
   /**
-   * Called with each value that user code made (payloads, fields of log lines, contexts) before it is shown; what it
+   * Called with each value that user code made (fields of log lines, contexts) before it is shown; what it
    * returns is shown instead. Default: shown as it is.
    */
-  redact?: (value: unknown, about: { task: string; what: "payload" | "log" | "context" }) => unknown;
+  redact?: (value: unknown, about: { task: string; what: "log" | "context" }) => unknown;
 }
 
 /** Checked options. */

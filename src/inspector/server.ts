@@ -136,9 +136,6 @@ export class InspectorServer {
         json(response, chart === undefined ? 404 : 200, chart ?? { error: "no such actor" });
         return;
       }
-      case "/api/queues":
-        json(response, 200, { queues: [] });
-        return;
       case "/api/log": {
         const log = this.#views.runLog(query.get("run") ?? "");
         json(response, 200, log ?? { lines: [], dropped: 0 });

@@ -86,6 +86,10 @@ test("the tarball holds what was built and what is to be read, no sources and no
     "dist/src/index.mjs",
     "dist/src/index.d.ts",
     "dist/src/index.d.mts",
+    "dist/src/inspector/index.mjs",
+    "dist/src/inspector/page/index.html",
+    "dist/src/inspector/page/app.js",
+    "dist/src/inspector/page/style.css",
     "LICENSE",
   ]) {
     assert.ok(packed.includes(path), path);
