@@ -15,6 +15,7 @@ import { memoryStore } from "./stores/memory";
 import { parseOptions, type Runtime, type RuntimeOptions } from "./supervision/api";
 import type { Child } from "./supervision/child";
 import { supervisorHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
+import { FormerRuns } from "./supervision/former-runs";
 import type { Host } from "./supervision/host";
 import { guarded } from "./supervision/inspection";
 import { handleOf, outline, stopIn, type TreeEntry } from "./supervision/outline";
@@ -61,9 +62,8 @@ class LocalRuntime implements Runtime {
   #state: "new" | "starting" | "running" | "stopping" = "new";
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
-  #ends: (() => void)[] = [];
+  readonly #ends: (() => void)[] = [];
   readonly #finish: Record<"resolve" | "reject", (error?: Error) => void>;
-  readonly #stuck: string[] = [];
 
   constructor(options: RuntimeOptions) {
     const { store, clock, logger, nodeId, shutdownTimeout, lease, label, survive } = parseOptions(options);
@@ -140,8 +140,8 @@ class LocalRuntime implements Runtime {
     }
     if (this.#stopped !== undefined) return;
     this.#state = "running";
-    this.#ends = [observeTelemetry(this.#report, this.outline)];
     if (this.#survive) this.#ends.push(reportUnhandled(this.#report));
+    this.#ends.push(observeTelemetry(this.#report, this.outline));
     this.#nodes.open();
     this.#root.start();
   }
@@ -154,6 +154,7 @@ class LocalRuntime implements Runtime {
     const begun = this.#state === "starting" ? this.#started?.catch(() => undefined) : undefined;
     const running = this.#state === "running";
     this.#state = "stopping";
+    this.#host.formerRuns.stopBegins();
     await begun;
     if (running || this.#root.state === "running" || this.#root.state === "draining") {
       const deadline = this.clock.setTimeout(() => this.#root.hurry(), this.#shutdownTimeout);
@@ -185,10 +186,7 @@ class LocalRuntime implements Runtime {
       try {
         await this.finished;
         await this.stop();
-        if (this.#stuck.length > 0) {
-          const names = this.#stuck.map((name) => `"${name}"`).join(", ");
-          throw new OstinatoError("ERR_SHUTDOWN_DEADLINE", `did not end by the shutdown deadline: ${names}`);
-        }
+        this.#host.formerRuns.throwIfLate();
       } finally {
         signal.removeEventListener("abort", stop);
       }
@@ -213,7 +211,7 @@ class LocalRuntime implements Runtime {
       report: this.#report,
       logger: this.logger,
       newRunId: idSource(),
-      gaveUp: (name) => this.#stuck.push(name),
+      formerRuns: new FormerRuns(this.#report),
       placeOf: (exclusive) => records(exclusive).place,
       onRecordChange: (exclusive, key, listener) => records(exclusive).on(key, listener),
     };

@@ -158,7 +158,7 @@ export class Children {
     child.awaitRestart(clock.now() + delay);
     if (decision.stop.length > 0) void this.#stopForRestart(key, plan, decision);
     plan.alarm?.cancel();
-    plan.alarm = alarms.after(delay, () => this.#carryOut(key, plan));
+    plan.alarm = alarms.after(plan.dueAt - clock.monotonic(), () => this.#carryOut(key, plan));
   }
 
   async #stopForRestart(key: string, plan: Plan, decision: { stop: string[]; remove: string[] }): Promise<void> {
@@ -166,10 +166,9 @@ export class Children {
     for (const name of decision.stop) {
       const entry = this.#entries.get(name);
       if (entry?.state !== "running") continue;
-      entry.state = "stopping";
+      entry.state = "restarting";
       await entry.child.stop();
       if (this.#stopping) return;
-      entry.state = "restarting";
       if (decision.remove.includes(name)) this.#remove(name);
     }
     plan.stopping -= 1;
@@ -207,7 +206,8 @@ export class Children {
   /** Stops one child and starts it again. */
   async restartOne(child: Child): Promise<void> {
     const entry = this.#entries.get(child.name);
-    if (entry?.child !== child || entry.state === "stopping") return;
+    if (entry?.child !== child || entry.state === "stopping" || entry.state === "idle") return;
+    for (const { names, stopping } of this.#plans.values()) if (stopping > 0 && names.has(child.name)) return;
     this.#forgetPlan(child.name);
     entry.state = "stopping";
     await child.stop();
@@ -243,6 +243,7 @@ export class Children {
       if (plan.names.size > 0) continue;
       plan.alarm?.cancel();
       this.#plans.delete(key);
+      if (this.#plans.size === 0) this.#options.onRestarted();
     }
   }
 

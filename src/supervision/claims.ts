@@ -107,8 +107,9 @@ export class Claims {
       return;
     }
     const record = read.kind === "record" ? read.record : freshRecord(this.#since);
-    // A claim under our name that this process has not made is an earlier one's, or that of a namesake who lives.
-    if (seen !== undefined && record.holder !== "" && !this.#isOwn(record)) {
+    // A claim under our name that this process has not made is an earlier one's, or that of a namesake who lives. Where
+    // only this runtime writes, it is of a run that was given up, and has returned since.
+    if (seen !== undefined && record.holder !== "" && !this.#isOwn(record) && lease !== Infinity) {
       const take = mayTake(record, seen, clock.monotonic(), lease);
       if (!take.take) {
         to.verdict({ type: "HELD", holder: record.holder, retryIn: take.waitMs });

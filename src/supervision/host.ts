@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Alarms } from "../alarms";
 import type { Clock } from "../clock";
 import type { Random } from "../identity";
+import type { FormerRuns } from "./former-runs";
 import type { RecordPlace } from "./record-place";
 import type { Report } from "./report";
 
@@ -13,9 +14,8 @@ export interface Host {
   readonly random: Random;
   readonly report: Report;
   readonly logger: Logger;
+  readonly formerRuns: FormerRuns;
   newRunId(): string;
-  /** Something did not end by its deadline. */
-  gaveUp(name: string): void;
   /** Where a task's record is kept, or undefined while the store has not been reached. */
   placeOf(exclusive: boolean): RecordPlace | undefined;
   /** Calls `listener` when the record of this task was changed by somebody else; returns the function that ends it. */

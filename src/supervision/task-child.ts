@@ -92,8 +92,11 @@ export class TaskChild implements Child, TaskEffects {
 
   start(): void {
     this.#stopping.reset();
-    this.claims.started();
-    this.#send({ type: "START" });
+    this.#host.formerRuns.whenEnded(this.name, () => {
+      if (this.#stopping.requested) return;
+      this.claims.started();
+      this.#send({ type: "START" });
+    });
   }
 
   awaitRestart(at: number): void {
@@ -238,6 +241,7 @@ export class TaskChild implements Child, TaskEffects {
       this.trigger.ended(end.outcome, end.error);
       if (afterwards.then === "idle") this.#verdict = { type: "NOT_DUE", nextDue: afterwards.nextDue };
       this.#send({ type: "RECORDED", ...afterwards, outcome: end.outcome, error: end.error?.message });
+      this.#host.formerRuns.ended(this.name);
     });
   }
 
@@ -256,14 +260,11 @@ export class TaskChild implements Child, TaskEffects {
     this.#wait.end();
     this.overdue.forget();
     this.#stopping.ended();
-    if (this.#stopping.requested) return;
+    if (this.#stopping.requested || this.#host.formerRuns.has(this.name)) return;
     const { outcome, error } = this.#end;
     const failed = this.spec.rule === undefined && outcome !== "succeeded";
     // Not from within the actor's own step: the supervisor may stop this actor in answer.
-    queueMicrotask(() => {
-      if (failed) this.#onExit(this, "failure", error);
-      else this.#onExit(this, "success");
-    });
+    queueMicrotask(() => this.#onExit(this, failed ? "failure" : "success", failed ? error : undefined));
   }
 
   #send(event: TaskEvent): void {
@@ -277,8 +278,7 @@ export class TaskChild implements Child, TaskEffects {
 
   /** `S5`: nothing waits for ever. */
   #givenUp(): void {
-    this.#warn(`"${this.name}" did not end by its shutdown deadline and was given up`);
-    this.#host.gaveUp(this.name);
+    this.#host.formerRuns.givenUp(this.name, this.#context !== undefined);
     this.claims.giveUp();
   }
 }
