@@ -1,4 +1,4 @@
-// time limit: 120 s
+// time limit: 300 s
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
