@@ -1,4 +1,4 @@
-import { clock, h, pill, put, span } from "./dom.js";
+import { clock, h, put, span } from "./dom.js";
 import { api, every } from "./feed.js";
 
 /** The live nodes, and what each of them runs at this moment. */
@@ -18,7 +18,7 @@ export function clusterView(main) {
         h(
           "div.chips",
           {},
-          pill(store.up ? "succeeded" : "failed"),
+          h("span.dot", { class: store.up ? "succeeded" : "failed", style: { alignSelf: "center" } }),
           h("span.quiet", {}, store.up ? "reachable" : "cannot be reached"),
         ),
         h(
