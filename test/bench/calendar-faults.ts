@@ -1,6 +1,7 @@
 /*
  * Asks every scheduler what ostinato is asked in test/schedules/every-change.test.ts, and writes the table of faults to
- * docs/calendar-comparison.md. Takes some ten minutes. ZONES=Europe/Paris,… asks about these alone and prints only.
+ * docs/calendar-comparison.md. That takes a quarter of an hour, so that it wants ZONES=all; ZONES=Europe/Paris,… asks
+ * about these alone, and without it about every twentieth zone: both only print.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,8 +24,9 @@ interface Tally {
 }
 
 const root = join(__dirname, "../..");
-const chosen = process.env["ZONES"]?.split(",");
-const zones = chosen ?? zoneNames;
+const asked = process.env["ZONES"];
+const sample = zoneNames.filter((_, index) => index % 20 === 0);
+const zones = asked === undefined ? sample : asked === "all" ? zoneNames : asked.split(",");
 
 function versionOf(name: string): string {
   const folder = name === "ostinato" ? root : join(root, "node_modules", name);
@@ -71,7 +73,8 @@ const iso = (instant: number | undefined): string =>
     ? "never, or an error"
     : new Date(instant).toISOString().replace(".000Z", "Z");
 
-for (const zone of zones) {
+for (const [index, zone] of zones.entries()) {
+  process.stderr.write(`\r${String(index + 1)} of ${String(zones.length)} zones `);
   for (const tally of tallies) tally.asks.clear();
   for (const check of checksOf(zone)) {
     for (const tally of tallies) {
@@ -129,6 +132,7 @@ timers storm.
 ${examples.join("\n\n")}
 `;
 
-if (chosen === undefined) writeFileSync(join(root, "docs/calendar-comparison.md"), page);
+process.stderr.write("\n");
+if (asked === "all") writeFileSync(join(root, "docs/calendar-comparison.md"), page);
 console.log(page);
 process.exit(0);
