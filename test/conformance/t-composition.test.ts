@@ -14,6 +14,7 @@ import {
   withRepeat,
   withShutdown,
   withSignalNotify,
+  type OstinatoError,
   type Task,
 } from "ostinato";
 import { virtualClock } from "ostinato/testing";
@@ -129,9 +130,9 @@ test("T3 main: a second signal ends at once; a stuck task ends at the deadline w
   assert.equal(exits, []);
   process.emit("SIGTERM", "SIGTERM");
   assert.equal(exits, [143]);
-  await clock.advance("10s");
+  await clock.advance("30s");
   assert.is(await code, 1);
-  assert.match(lines.at(-1) ?? "", /stuck did not end within 10s/);
+  assert.match(lines.at(-1) ?? "", /stuck did not end within 30s/);
 });
 
 test("T3 main: a runtime is a task too", async () => {
@@ -163,6 +164,22 @@ test("T4 withShutdown: after the abort stop has an unaborted signal for the time
   controller.abort();
   await done;
   assert.equal(seen, ["stop called, not aborted", "start ended", "timeout"]);
+});
+
+test("T4 withShutdown: the timeout is 25 s by default", async () => {
+  const clock = virtualClock();
+  const controller = new AbortController();
+  let lasted = NaN;
+  const stop: Task = async ({ signal }) => {
+    const begun = clock.monotonic();
+    await once(signal, "abort");
+    lasted = clock.monotonic() - begun;
+  };
+  const done = withShutdown(untilAborted, stop, { clock })({ signal: controller.signal });
+  controller.abort();
+  await clock.advance("30s");
+  await done;
+  assert.is(lasted, 25_000);
 });
 
 test("T4 withShutdown: start's error is thrown without stop; an ended start is stopped; errors of both surface", async () => {
@@ -247,8 +264,12 @@ test("T7 ignoreError: none listed ignores all, else those matched by class, code
 });
 
 test("T8 httpServerTask: a request in flight survives the abort, new connections are refused, PORT is read", async () => {
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
   const before = process.env["PORT"];
-  process.env["PORT"] = "0";
+  process.env["PORT"] = String(port);
   const controller = new AbortController();
   const server = createServer();
   const listening = once(server, "listening");
@@ -257,7 +278,8 @@ test("T8 httpServerTask: a request in flight survives the abort, new connections
   if (before === undefined) delete process.env["PORT"];
   else process.env["PORT"] = before;
 
-  const address = { host: "127.0.0.1", port: (server.address() as AddressInfo).port, agent: false } as const;
+  assert.is((server.address() as AddressInfo).port, port);
+  const address = { host: "127.0.0.1", port, agent: false } as const;
   const asked = once(server, "request");
   const answered = once(get(address), "response");
   const [, response] = (await asked) as [IncomingMessage, ServerResponse];
@@ -270,6 +292,25 @@ test("T8 httpServerTask: a request in flight survives the abort, new connections
   for await (const chunk of answer) body += String(chunk);
   assert.is(body, "still here");
   await done;
+});
+
+test("T8 httpServerTask: at the deadline a request that is still in flight is cut", async () => {
+  const clock = virtualClock();
+  const controller = new AbortController();
+  const server = createServer();
+  const listening = once(server, "listening");
+  const done = rejection(httpServerTask(server, { host: "127.0.0.1", port: 0, clock })({ signal: controller.signal }));
+  await listening;
+  const asked = once(server, "request");
+  const { port } = server.address() as AddressInfo;
+  const cut = once(get({ host: "127.0.0.1", port, agent: false }), "error");
+  await asked;
+  controller.abort();
+  await clock.advance("24s");
+  assert.is(await Promise.race([done, Promise.resolve("waits")]), "waits");
+  await clock.advance("1s");
+  assert.is(((await done) as OstinatoError).code, "ERR_SHUTDOWN_DEADLINE");
+  await cut;
 });
 
 test.run();

@@ -14,7 +14,11 @@ const script = resolve(__dirname, "../fixtures/main-process.ts");
 const children = new Set<ChildProcessWithoutNullStreams>();
 
 function service(...args: string[]) {
-  const child = spawn(process.execPath, ["--conditions", "ostinato-source", "-r", "ts-node/register", script, ...args]);
+  const child = spawn(
+    process.execPath,
+    ["--conditions", "ostinato-source", "-r", "ts-node/register", script, ...args],
+    { env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true" } },
+  );
   children.add(child);
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
@@ -115,13 +119,14 @@ test("an escalation ends the process with 1, and the report on stderr says what 
   }
 });
 
-test("after stop() nothing is left: no listener, and the process ends by itself", async () => {
+test("after stop() nothing is left: no listener, and the process ends by itself, with either store", async () => {
   const folder = await mkdtemp(join(tmpdir(), "ostinato-stops-"));
-  const { line, exitCode } = service("stops", folder);
-  assert.is(await line(), "ready");
-  assert.is(await line(), "listeners 0");
-  assert.is(await line(), "main resolved 0");
-  assert.is(await exitCode(), 0);
+  for (const { line, exitCode } of [service("stops"), service("stops", folder)]) {
+    assert.is(await line(), "ready");
+    assert.is(await line(), "listeners 0");
+    assert.is(await line(), "main resolved 0");
+    assert.is(await exitCode(), 0);
+  }
   await rm(folder, { recursive: true });
 });
 
