@@ -13,7 +13,7 @@ import { settledOrAborted, settledWithin } from "./wait";
 export interface MainOptions {
   /** Aborting it ends everything as a signal does. */
   signal?: AbortSignal;
-  /** How long the tasks may take to end once they were asked to; default `"30s"`, longer than its parts take by default. */
+  /** How long the tasks may take to end once they were asked to; default `"10s"`, a runtime's own; raise it with those of its parts. */
   shutdownTimeout?: Duration;
   /** The signals that end the process; default SIGINT and SIGTERM. */
   signals?: readonly NodeJS.Signals[];
@@ -49,7 +49,7 @@ export async function main(...given: (Task | MainOptions)[]): Promise<number> {
     clock = systemClock,
     exit = (code: number) => process.exit(code),
   } = options;
-  const shutdownTimeout = parseDuration("main: shutdownTimeout", options.shutdownTimeout ?? "30s");
+  const shutdownTimeout = parseDuration("main: shutdownTimeout", options.shutdownTimeout ?? "10s");
   const signals = requireSignals("main: signals", options.signals ?? endingSignals);
   if (tasks.length === 0) return 0;
 
