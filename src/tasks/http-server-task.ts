@@ -21,8 +21,8 @@ export interface HttpServerTaskOptions extends ListenOptions {
  * are answered; what is not by `shutdownTimeout` is cut, with ERR_SHUTDOWN_DEADLINE (T8). Takes a server of node:http,
  * node:https or node:net. Without `port`, `path` or `fd` the port is read from the environment variable PORT.
  *
- * A server that cannot listen, or fails later, fails the task with the server's error. Who raises `shutdownTimeout`
- * raises that of the `main` around it, too.
+ * A server that cannot listen, or fails later, fails the task with the server's error. Inside `main`, give that a
+ * `shutdownTimeout` as long as this one.
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
