@@ -163,13 +163,15 @@ export class Children {
 
   async #stopForRestart(key: string, plan: Plan, decision: { stop: string[]; remove: string[] }): Promise<void> {
     plan.stopping += 1;
-    for (const name of decision.stop) {
-      const entry = this.#entries.get(name);
-      if (entry?.state !== "running") continue;
-      entry.state = "restarting";
+    const entries = decision.stop.flatMap((name) => this.#entries.get(name) ?? []);
+    // All at once: one that ends by itself before its turn is no further restart, as in OTP.
+    for (const entry of entries) entry.state = decision.remove.includes(entry.child.name) ? "stopping" : "restarting";
+    for (const entry of entries) {
+      const { name } = entry.child;
+      if (this.#entries.get(name) !== entry) continue;
       await entry.child.stop();
       if (this.#stopping) return;
-      if (decision.remove.includes(name)) this.#remove(name);
+      if (decision.remove.includes(name) && this.#entries.get(name) === entry) this.#remove(name);
     }
     plan.stopping -= 1;
     this.#carryOut(key, plan);

@@ -20,6 +20,9 @@ export interface TreeSpec extends WorkerSpec {
 
 export class Worker {
   alive = false;
+  /** Which of its lives this is, or was. */
+  life = 0;
+
   constructor(
     readonly spec: WorkerSpec,
     readonly parent: Supervisor | undefined,
@@ -27,6 +30,7 @@ export class Worker {
 
   start(): void {
     this.alive = true;
+    this.life += 1;
   }
 
   kill(): void {
@@ -65,6 +69,23 @@ export class Supervisor extends Worker {
 
   override *workers(): Generator<Worker> {
     for (const child of this.children) yield* child.workers();
+  }
+
+  /**
+   * Children have ended by themselves in one moment: their exits are dealt with one after another. A supervisor knows
+   * nothing of those that it has not dealt with yet, and none counts of a child that it has terminated meanwhile.
+   */
+  endedTogether(exits: readonly { child: Worker; failed: boolean }[], now: number): void {
+    const ending = exits.map((exit) => ({ ...exit, life: exit.child.life }));
+    for (const { child, failed, life } of ending) {
+      if (child.alive && child.life === life) this.ended(child, failed, now);
+    }
+  }
+
+  /** `terminate_child` and `delete_child`: it does not come back, and no sibling is touched. */
+  terminated(child: Worker): void {
+    child.kill();
+    this.children = this.children.filter((each) => each !== child);
   }
 
   /** A child has ended by itself. */

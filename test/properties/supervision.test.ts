@@ -5,7 +5,7 @@ import { virtualClock } from "ostinato/testing";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Supervisor, type TreeSpec, type WorkerSpec } from "../helpers/otp-model";
+import { Supervisor, type TreeSpec, type Worker, type WorkerSpec } from "../helpers/otp-model";
 
 const trees = Number(process.env["SUPERVISION_TREES"] ?? 2_000);
 const seed = Number(process.env["SUPERVISION_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -33,10 +33,15 @@ const { tree } = fc.letrec<{ tree: Shape; child: Shape }>((tie) => ({
   }),
 }));
 
-const ends = fc.array(fc.record({ which: fc.nat(), failed: fc.boolean(), steps: fc.integer({ min: 0, max: 5 }) }), {
-  minLength: 1,
-  maxLength: 12,
+/** What happens to one worker, or to it and a sibling in one moment, some time after what happened before. */
+const happening = fc.record({
+  which: fc.nat(),
+  how: fc.constantFrom("fails", "fails", "succeeds", "is stopped"),
+  steps: fc.integer({ min: 0, max: 5 }),
+  sibling: fc.option(fc.record({ which: fc.nat(), failed: fc.boolean() }), { freq: 3 }),
 });
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+const happenings = fc.array(happening, { minLength: 1, maxLength: 12 });
 
 /** Names every node, and takes back what no supervisor would accept. */
 function named(shape: Shape, path: string, autoShutdown: string): WorkerSpec | TreeSpec {
@@ -74,7 +79,7 @@ function specOf(node: WorkerSpec | TreeSpec, live: Map<string, (failed: boolean)
   };
 }
 
-async function compare(shape: Shape, exits: { which: number; failed: boolean; steps: number }[]): Promise<void> {
+async function compare(shape: Shape, course: Happening[]): Promise<void> {
   const top = named({ ...shape, restart: "temporary", significant: false }, "top", "never") as TreeSpec;
   const model = new Supervisor(top, undefined);
   const live = new Map<string, (failed: boolean) => void>();
@@ -90,16 +95,25 @@ async function compare(shape: Shape, exits: { which: number; failed: boolean; st
       .map((each) => each.spec.name)
       .sort();
   assert.equal([...live.keys()].sort(), expected(), "after the start");
-  for (const { which, failed, steps } of exits) {
+  for (const { which, how, steps, sibling } of course) {
     await clock.advance(steps * step);
-    const alive = expected();
-    if (alive.length === 0) break;
-    const name = alive[which % alive.length] as string;
-    const gone = [...model.workers()].find((each) => each.spec.name === name);
-    live.get(name)?.(failed);
-    if (gone !== undefined) gone.parent?.ended(gone, failed, clock.monotonic());
+    const alive = [...model.workers()].filter((each) => each.alive);
+    const first = alive[which % alive.length];
+    if (first?.parent === undefined) break;
+    const { parent } = first;
+    const exits: { child: Worker; failed: boolean }[] = [];
+    if (how === "is stopped") {
+      void runtime.get(first.spec.name)?.stop();
+      parent.terminated(first);
+    } else exits.push({ child: first, failed: how === "fails" });
+    const others = alive.filter((each) => each !== first && each.parent === parent);
+    const other = sibling === null ? undefined : others[sibling.which % others.length];
+    if (other !== undefined) exits.push({ child: other, failed: sibling?.failed === true });
+    for (const { child, failed } of exits) live.get(child.spec.name)?.(failed);
+    parent.endedTogether(exits, clock.monotonic());
     await clock.advance(30);
-    assert.equal([...live.keys()].sort(), expected(), `after ${name} ${failed ? "failed" : "ended"}`);
+    const what = `${first.spec.name} ${how}${other === undefined ? "" : `, with ${other.spec.name}`}`;
+    assert.equal([...live.keys()].sort(), expected(), `after ${what}`);
   }
   const stopping = runtime.stop();
   await clock.advance("1m");
@@ -109,7 +123,7 @@ async function compare(shape: Shape, exits: { which: number; failed: boolean; st
 
 test(`S11 ${String(trees)} random trees: who lives is whom a model of OTP's rules says (seed ${String(seed)})`, async () => {
   console.log(`SUPERVISION_SEED=${String(seed)}`);
-  await fc.assert(fc.asyncProperty(tree, ends, compare), { numRuns: trees, seed });
+  await fc.assert(fc.asyncProperty(tree, happenings, compare), { numRuns: trees, seed });
 });
 
 test.run();

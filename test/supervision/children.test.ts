@@ -122,6 +122,38 @@ inMemory(
   },
 );
 
+inMemory("one_for_all: siblings that end in the moment of a failure are no restarts of their own", async (world) => {
+  const troupe = new Troupe();
+  await supervised(world, {
+    strategy: "one_for_all",
+    restart: "temporary",
+    intensity: { restarts: 1, within: "5s" },
+    children: [troupe.child("a"), troupe.child("b"), troupe.child("c")],
+  });
+  troupe.fail("a");
+  troupe.fail("b");
+  await world.clock.advance("1s");
+  assert.equal(troupe.names, ["a", "b", "c"]);
+});
+
+inMemory('autoShutdown "all" does not wait for a temporary sibling that is being taken down', async (world) => {
+  const troupe = new Troupe();
+  await supervised(world, {
+    strategy: "rest_for_one",
+    autoShutdown: "all",
+    restart: "temporary",
+    children: [
+      troupe.child("a", { restart: "temporary", significant: true }),
+      troupe.child("b"),
+      troupe.child("c", { restart: "temporary", significant: true }),
+    ],
+  });
+  troupe.fail("b");
+  troupe.end("a");
+  await world.clock.advance("1s");
+  assert.equal(troupe.names, []);
+});
+
 inMemory("two children that fail in one moment make their supervisor give up once", async (world) => {
   const troupe = new Troupe();
   await supervised(world, {
