@@ -1,7 +1,6 @@
-import { h, pill, put, span, stamp, when, clock } from "./dom.js";
+import { bar, h, pill, put, span, stamp, when, clock } from "./dom.js";
 import { drawChart } from "./chart.js";
 import { api, now, post, state, toast } from "./feed.js";
-import { bar } from "./tree.js";
 
 const actions = [
   ["trigger", "Run now"],

@@ -63,3 +63,13 @@ export const clock = (at) => new Date(at).toLocaleTimeString([], { hour12: false
 export const stamp = (at) =>
   new Date(at).toLocaleString([], { hour12: false, dateStyle: "short", timeStyle: "medium" });
 export const pill = (text) => h("span.pill", { class: text }, text);
+
+/** How far a run is; without a total, that it goes on. */
+export function bar({ done, total }) {
+  const share = total ? Math.min(100, (done / total) * 100) : 30;
+  return h(
+    "div.progress",
+    { role: "progressbar", "aria-valuenow": Math.round(share) },
+    h("i", { style: { width: `${share}%` } }),
+  );
+}

@@ -1,4 +1,4 @@
-import { h, pill, put, span, stamp, when } from "./dom.js";
+import { bar, h, pill, put, span, stamp, when } from "./dom.js";
 import { detailPanel } from "./detail.js";
 import { every, forget, now, onFeed, state, watch } from "./feed.js";
 
@@ -216,14 +216,5 @@ function rowElement(row, chosen, indented) {
     ),
     h("span.num", { class: row.failures > 0 ? "bad-text" : "quiet" }, row.kind === "task" ? row.failures : ""),
     h("span.num", { class: row.restarts > 0 ? "warn-text" : "quiet" }, row.kind === "task" ? row.restarts : ""),
-  );
-}
-
-export function bar({ done, total }) {
-  const share = total ? Math.min(100, (done / total) * 100) : 30;
-  return h(
-    "div.progress",
-    { role: "progressbar", "aria-valuenow": Math.round(share) },
-    h("i", { style: { width: `${share}%` } }),
   );
 }
