@@ -12,7 +12,7 @@ const root = import.meta.dirname;
 const base = ["errors"];
 const rules = [...base, "ports", "rules"];
 const cluster = [...rules, "machines", "ticks", "cluster"];
-const supervision = [...cluster, "supervision"];
+const supervision = [...cluster, "queue", "supervision"];
 const layers = [
   {
     name: "errors",
@@ -48,6 +48,7 @@ const layers = [
     packages: ["@opentelemetry/api", "xstate", "rxjs"],
     types: ["pino"],
   },
+  { name: "queue", files: /^src\/queue\//, may: cluster, types: ["pino"] },
   {
     name: "runtime",
     files: /^src\/runtime$/,

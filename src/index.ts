@@ -18,6 +18,10 @@ export type { TreeEntry } from "./supervision/outline";
 export { openTaskRecords, type RecordedTask, type TaskRecords } from "./supervision/task-records";
 export type { TriggerResult } from "./supervision/trigger";
 export type { RuntimeEvent } from "./supervision/report";
+export type { DeadLetter } from "./queue/assigned-run";
+export type { QueueOptions } from "./queue/options";
+export type { AssignManyOptions, AssignedTask, Queue } from "./queue/queue";
+export type { Assignment } from "./rules/queue-record";
 export {
   discard,
   DiscardError,

@@ -8,11 +8,13 @@ import { systemClock } from "./clocks/system";
 import { Nodes, type NodeInfo } from "./cluster/nodes";
 import { StoreLocks } from "./cluster/runtime-locks";
 import { OstinatoError, toError } from "./errors";
+import { Queues } from "./queue/queues";
 import { idSource, systemRandom } from "./identity";
 import { parseRetry } from "./rules/backoff";
 import type { Store } from "./store";
 import { memoryStore } from "./stores/memory";
 import { parseOptions, type Runtime, type RuntimeOptions } from "./supervision/api";
+import { asTask } from "./supervision/as-task";
 import type { Child } from "./supervision/child";
 import { supervisorHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
 import { FormerRuns } from "./supervision/former-runs";
@@ -56,6 +58,7 @@ class LocalRuntime implements Runtime {
   readonly #local: Records;
   readonly #host: Host;
   readonly #root: SupervisorChild;
+  readonly #queues: Queues;
   readonly #shutdownTimeout: number;
   readonly #lease: number;
   readonly #survive: boolean;
@@ -84,6 +87,7 @@ class LocalRuntime implements Runtime {
     this.#local = new Records(memoryStore(), this.clock, systemRandom, this.#report);
     const shared = { store: this.store, clock: this.clock, report: this.#report, nodeId };
     this.locks = new StoreLocks({ ...shared, lease, isRunning: () => this.#state === "running" });
+    this.#queues = new Queues(this);
     this.#nodes = new Nodes({ ...shared, random: systemRandom, held: () => this.#shared.held() });
     const finish: Record<"resolve" | "reject", (error?: Error) => void> = { resolve() {}, reject() {} };
     this.finished = new Promise((resolve, reject) => Object.assign(finish, { resolve, reject }));
@@ -112,6 +116,11 @@ class LocalRuntime implements Runtime {
     this.#add(child);
     return supervisorHandle(child, (gone) => stopIn(this.#root, gone));
   }
+
+  readonly queue: Runtime["queue"] = async (options) => {
+    this.#refuseWhenStopped();
+    return this.#queues.open(options);
+  };
 
   get(name: string): TaskHandle | undefined {
     const child = this.#root.children.find(name);
@@ -144,6 +153,7 @@ class LocalRuntime implements Runtime {
     this.#ends.push(observeTelemetry(this.#report, this.outline));
     this.#nodes.open();
     this.#root.start();
+    this.#queues.start();
   }
 
   stop(): Promise<void> {
@@ -157,8 +167,11 @@ class LocalRuntime implements Runtime {
     this.#host.formerRuns.stopBegins();
     await begun;
     if (running || this.#root.state === "running" || this.#root.state === "draining") {
-      const deadline = this.clock.setTimeout(() => this.#root.hurry(), this.#shutdownTimeout);
-      await this.#root.stop();
+      const deadline = this.clock.setTimeout(
+        () => [this.#root, this.#queues].map((part) => part.hurry()),
+        this.#shutdownTimeout,
+      );
+      await Promise.all([this.#root.stop(), this.#queues.stop()]);
       this.clock.clearTimeout(deadline);
     }
     await this.#close();
@@ -167,6 +180,7 @@ class LocalRuntime implements Runtime {
 
   /** After the last child: nothing of this runtime is left that could keep the process alive. */
   async #close(): Promise<void> {
+    await this.#queues.stop();
     for (const end of this.#ends) end();
     this.#alarms.close();
     await this.#local.close();
@@ -178,19 +192,7 @@ class LocalRuntime implements Runtime {
   }
 
   task(): Task {
-    return async ({ signal }) => {
-      await this.start();
-      const stop = (): void => void this.stop();
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
-      try {
-        await this.finished;
-        await this.stop();
-        this.#host.formerRuns.throwIfLate();
-      } finally {
-        signal.removeEventListener("abort", stop);
-      }
-    };
+    return asTask(this, () => this.#host.formerRuns.throwIfLate());
   }
 
   toString(): string {

@@ -6,6 +6,8 @@ import type { NodeInfo } from "../cluster/nodes";
 import type { RuntimeLocks } from "../cluster/runtime-locks";
 import { parseDuration, type Duration } from "../duration";
 import { defaultNodeId } from "../identity";
+import type { QueueOptions } from "../queue/options";
+import type { Queue } from "../queue/queue";
 import type { Store } from "../store";
 import type { Task } from "../task";
 import { refuse, refuseUnknown, requireBoolean, requireFunction, requireString } from "../validate";
@@ -58,6 +60,13 @@ export interface Runtime extends AsyncDisposable {
   spawn(spec: SpawnSpec): TaskHandle;
   /** Adds a branch of the supervision tree. */
   supervise(spec: SuperviseSpec): SupervisorHandle;
+  /**
+   * Opens a queue of assigned tasks. Where `run` is given it executes from the runtime's start, or at once if that runs.
+   *
+   * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION, ERR_DUPLICATE_NAME, ERR_QUEUE_MISMATCH, ERR_STOPPED;
+   *   as the store's calls do.
+   */
+  queue<P = unknown>(options: QueueOptions<P>): Promise<Queue<P>>;
   /** The handle of a task that is in the tree. */
   get(name: string): TaskHandle | undefined;
   start(): Promise<void>;

@@ -1,0 +1,118 @@
+import { OstinatoError } from "../errors";
+import { parseDuration, type Duration } from "../duration";
+import { cron as cronSchedule } from "../schedules/cron";
+import { refuse, refuseUnknown } from "../validate";
+
+/** What `assign` takes. */
+export interface Assignment<P = unknown> {
+  /** Any non-empty text of at most 512 bytes of UTF-8; assigning it again updates. */
+  id: string;
+  /** Any JSON value. */
+  payload: P;
+  /** When it is due first; default: at once, or at the first time that `cron` gives. */
+  at?: Date | number;
+  /** Repeats at `at + k × every`; at least the queue's bucket. Not together with `cron`. */
+  every?: Duration;
+  /** Repeats by the calendar, in `timeZone`. */
+  cron?: string;
+  /** An IANA name; default the machine's zone. */
+  timeZone?: string;
+}
+
+/** The whole truth about one assigned task. Times are milliseconds of the wall. */
+export interface QueueRecord {
+  v: 1;
+  id: string;
+  payload: unknown;
+  due: number;
+  every?: number;
+  cron?: string;
+  timeZone?: string;
+  /** Attempts at the present due time. */
+  attempt: number;
+  retryAt?: number;
+  /** Who runs it, under which tenure of the partition; absent while nobody does. */
+  run?: { id: string; owner: number };
+}
+
+const longestId = 512;
+const names = ["id", "payload", "at", "every", "cron", "timeZone"];
+
+/**
+ * @throws OstinatoError ERR_INVALID_ID when it is not a non-empty text of at most 512 bytes.
+ */
+export function requireId(id: unknown): string {
+  const bytes = typeof id === "string" ? Buffer.byteLength(id, "utf8") : 0;
+  if (bytes < 1 || bytes > longestId || /\p{Surrogate}/u.test(id as string)) {
+    refuse("id", `a non-empty text of at most ${longestId} bytes of UTF-8`, id, "ERR_INVALID_ID");
+  }
+  return id as string;
+}
+
+/**
+ * A new record from what was assigned; nothing is stored when this throws (`I5`).
+ *
+ * @throws OstinatoError ERR_INVALID_ID, ERR_INVALID_OPTION, ERR_INVALID_DURATION, ERR_INVALID_PAYLOAD,
+ *   ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
+ */
+export function readAssignment(given: Assignment, now: number, bucket: number): QueueRecord {
+  if (typeof given !== "object" || (given as unknown) === null) refuse("assign", "an object", given);
+  refuseUnknown("assign", given, names);
+  const { at, every, cron, timeZone } = given;
+  const id = requireId(given.id);
+  const first = at instanceof Date ? at.getTime() : at;
+  if (first !== undefined && !(Number.isInteger(first) && Math.abs(first) <= 8.64e15)) {
+    refuse("at", "a valid Date, or whole milliseconds since 1970", at);
+  }
+  if (every !== undefined && cron !== undefined) refuse("every", "to be left out where cron is given", every);
+  if (timeZone !== undefined && cron === undefined) refuse("timeZone", "to be left out without cron", timeZone);
+  const period = every === undefined ? undefined : parseDuration("every", every, { min: bucket });
+  if (period !== undefined && !Number.isInteger(period)) refuse("every", "whole milliseconds", every);
+  requireJson(given.payload);
+  const record: QueueRecord = { v: 1, id, payload: given.payload, due: first ?? now, attempt: 0 };
+  if (period !== undefined) record.every = period;
+  if (cron !== undefined) {
+    record.cron = cron;
+    if (timeZone !== undefined) record.timeZone = timeZone;
+    const next = nextDue(record, first === undefined ? now : first - 1);
+    if (next === undefined) throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: "${cron}" is never due`);
+    record.due = next;
+  }
+  return record;
+}
+
+/** The first due time after `after`; undefined for what runs once. */
+export function nextDue({ due, every, cron, timeZone }: QueueRecord, after: number): number | undefined {
+  if (cron !== undefined) {
+    const schedule = cronSchedule(cron, timeZone === undefined ? {} : { timeZone });
+    return schedule.next(new Date(Math.max(due, after)))?.getTime();
+  }
+  if (every === undefined) return undefined;
+  return due + every * Math.max(1, Math.floor((after - due) / every) + 1);
+}
+
+/** When the record wants to be looked at: a retry may be later than the time it answers. */
+export function wakeAt({ due, retryAt }: QueueRecord): number {
+  return retryAt ?? due;
+}
+
+/** The record of a stored value; undefined when it is not one that this version understands. */
+export function readQueueRecord(value: string): QueueRecord | undefined {
+  try {
+    const record = JSON.parse(value) as Partial<QueueRecord> | null;
+    const intact = record?.v === 1 && typeof record.id === "string" && Number.isFinite(record.due);
+    return intact ? (record as QueueRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function requireJson(payload: unknown): void {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(payload);
+  } catch (cause) {
+    throw new OstinatoError("ERR_INVALID_PAYLOAD", "payload: it cannot be written as JSON", { cause });
+  }
+  if (text === undefined) refuse("payload", "a JSON value", payload, "ERR_INVALID_PAYLOAD");
+}

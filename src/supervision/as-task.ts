@@ -1,0 +1,19 @@
+import type { Task } from "../task";
+import type { Runtime } from "./api";
+
+/** The runtime as a task: starts, runs until its signal is aborted, stops; fails when the tree fails. */
+export function asTask(runtime: Pick<Runtime, "start" | "stop" | "finished">, throwIfLate: () => void): Task {
+  return async ({ signal }) => {
+    await runtime.start();
+    const stop = (): void => void runtime.stop();
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    try {
+      await runtime.finished;
+      await runtime.stop();
+      throwIfLate();
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  };
+}
