@@ -39,7 +39,7 @@ export function nextCommand(program: Command): void {
     .option("--from <ISO>", "the instant after which to look (default: now)", readInstant)
     .option("--zone <ZONE>", "the time zone of schedules that name none, and of the times shown", readText)
     .option("--simulate", "take FILEs and run their tasks on a clock of their own")
-    .option("--for <DURATION>", "how long to simulate", readDuration, 86_400_000)
+    .addOption(new Option("--for <DURATION>", "how long to simulate").argParser(readDuration).default(86_400_000, "1d"))
     .option("--rows <N>", "how many simulated starts to list", readCount, 50)
     .addOption(new Option("--svg [PATH]", "the busy hours as a picture, to PATH or to stdout").conflicts("json"))
     .option("--json", "print JSON")
