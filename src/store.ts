@@ -61,6 +61,35 @@ export interface StoreEvent {
   readonly server?: string;
 }
 
+/** What a producer that knows no more than subjects and JSON has published for a queue. */
+export interface IntakeMessage {
+  readonly kind: "assign" | "remove";
+  /** As it came: it may be anything. */
+  readonly body: Uint8Array;
+  /** Grows from message to message. */
+  readonly sequence: number;
+  /** Answers whoever waits for an answer; nobody may. Never throws. */
+  answer(text: string): void;
+}
+
+/** What producers publish for one queue, kept until it has been dealt with. Only stores that have subjects have one. */
+export interface Intake {
+  /** When what keeps the messages was made, in whole seconds since 1970: sequences begin anew with it. */
+  readonly epoch: number;
+  /**
+   * Keeps messages from now on, consumed or not. @throws OstinatoError as the store's other calls do.
+   */
+  open(): Promise<void>;
+  /**
+   * Delivers every message that is not done, in order, then those that come; after a disconnection it goes on by itself,
+   * and may deliver again what was delivered but is not done. To be used by one process at a time. `listener` must not
+   * throw.
+   */
+  consume(listener: (message: IntakeMessage) => void): Watch;
+  /** This message and all before it need not be kept. Rejects as writes do; to be repeated with a later one if it does. */
+  done(sequence: number): Promise<void>;
+}
+
 /**
  * Where what is shared lives. A store holds named maps, each with revisions of its own; `memory`, `file` and `nats` are
  * the ways to keep this promise and pass one contract suite.
@@ -82,5 +111,7 @@ export interface Store {
   epoch(map: string): Promise<number>;
   /** Calls `listener` on connection changes; returns the function that ends it. */
   onEvent(listener: (event: StoreEvent) => void): () => void;
+  /** Where producers publish for the queue of this name; undefined where the store has no subjects. */
+  intake?(queue: string): Intake;
   close(): Promise<void>;
 }
