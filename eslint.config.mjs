@@ -12,7 +12,8 @@ const root = import.meta.dirname;
 const base = ["errors"];
 const rules = [...base, "ports", "rules"];
 const cluster = [...rules, "machines", "ticks", "cluster"];
-const supervision = [...cluster, "queue", "supervision"];
+const supervision = [...cluster, "supervision"];
+const queue = [...supervision, "queue"];
 const layers = [
   {
     name: "errors",
@@ -48,14 +49,14 @@ const layers = [
     packages: ["@opentelemetry/api", "xstate", "rxjs"],
     types: ["pino"],
   },
-  { name: "queue", files: /^src\/queue\//, may: cluster, types: ["pino"] },
+  { name: "queue", files: /^src\/queue\//, may: queue, packages: ["xstate", "rxjs"], types: ["pino"] },
   {
     name: "runtime",
-    files: /^src\/runtime$/,
-    may: [...supervision, "clocks", "stores", "tasks"],
+    files: /^src\/runtime(-api)?$/,
+    may: [...queue, "clocks", "stores", "tasks"],
     packages: ["xstate", "rxjs", "pino"],
   },
-  { name: "index", files: /^src\/index$/, may: [...supervision, "clocks", "stores", "tasks", "runtime"] },
+  { name: "index", files: /^src\/index$/, may: [...queue, "clocks", "stores", "tasks", "runtime"] },
   {
     name: "testing",
     files: /^src\/testing\//,

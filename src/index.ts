@@ -1,5 +1,5 @@
 export { createRuntime } from "./runtime";
-export type { Runtime, RuntimeOptions } from "./supervision/api";
+export type { Runtime, RuntimeOptions } from "./runtime-api";
 export type { NodeInfo } from "./cluster/nodes";
 export type { RuntimeLocks } from "./cluster/runtime-locks";
 export type { Lock } from "./cluster/locks";
@@ -18,10 +18,12 @@ export type { TreeEntry } from "./supervision/outline";
 export { openTaskRecords, type RecordedTask, type TaskRecords } from "./supervision/task-records";
 export type { TriggerResult } from "./supervision/trigger";
 export type { RuntimeEvent } from "./supervision/report";
-export type { DeadLetter } from "./queue/assigned-run";
+export type { DeadLetter } from "./queue/dead-letters";
 export type { QueueOptions } from "./queue/options";
-export type { AssignManyOptions, AssignedTask, Queue } from "./queue/queue";
-export type { Assignment } from "./rules/queue-record";
+export type { Assigned, AssignManyOptions, AssignedTask, Queue, QueueEvent, QueueWorker } from "./queue/queue-api";
+export type { StandardSchema } from "./queue/schema";
+export type { QueueStats } from "./queue/stats";
+export type { Assignment, QueueMisfire } from "./rules/queue-record";
 export {
   discard,
   DiscardError,

@@ -1,30 +1,30 @@
 import type { Logger } from "pino";
 import pino from "pino";
 import type { Observable } from "rxjs";
-import { createActor, type Actor, type AnyActorLogic } from "xstate";
+import type { Actor, AnyActorLogic } from "xstate";
 import { Alarms } from "./alarms";
 import type { Clock } from "./clock";
 import { systemClock } from "./clocks/system";
 import { Nodes, type NodeInfo } from "./cluster/nodes";
 import { StoreLocks } from "./cluster/runtime-locks";
 import { OstinatoError, toError } from "./errors";
+import type { Queue } from "./queue/queue-api";
 import { Queues } from "./queue/queues";
 import { idSource, systemRandom } from "./identity";
-import { parseRetry } from "./rules/backoff";
 import type { Store } from "./store";
 import { memoryStore } from "./stores/memory";
-import { parseOptions, type Runtime, type RuntimeOptions } from "./supervision/api";
+import { parseOptions, type Runtime, type RuntimeOptions } from "./runtime-api";
 import { asTask } from "./supervision/as-task";
 import type { Child } from "./supervision/child";
 import { supervisorHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
 import { FormerRuns } from "./supervision/former-runs";
 import type { Host } from "./supervision/host";
-import { guarded } from "./supervision/inspection";
 import { handleOf, outline, stopIn, type TreeEntry } from "./supervision/outline";
 import { Records } from "./supervision/records";
 import { Report, type RuntimeEvent } from "./supervision/report";
 import { parseSpec, type SpawnSpec } from "./supervision/spec";
-import { rootLogic, SupervisorChild } from "./supervision/supervisor-child";
+import { makeRoot } from "./supervision/root";
+import type { SupervisorChild } from "./supervision/supervisor-child";
 import { TaskChild } from "./supervision/task-child";
 import { observeTelemetry } from "./supervision/telemetry";
 import { makeBranch, parseBranch, type SuperviseSpec } from "./supervision/tree";
@@ -87,16 +87,22 @@ class LocalRuntime implements Runtime {
     this.#local = new Records(memoryStore(), this.clock, systemRandom, this.#report);
     const shared = { store: this.store, clock: this.clock, report: this.#report, nodeId };
     this.locks = new StoreLocks({ ...shared, lease, isRunning: () => this.#state === "running" });
-    this.#queues = new Queues(this);
     this.#nodes = new Nodes({ ...shared, random: systemRandom, held: () => this.#shared.held() });
     const finish: Record<"resolve" | "reject", (error?: Error) => void> = { resolve() {}, reject() {} };
     this.finished = new Promise((resolve, reject) => Object.assign(finish, { resolve, reject }));
     this.finished.catch(() => undefined);
     this.#finish = finish;
     this.#host = this.#makeHost();
-    const { root, actor } = this.#makeRoot(options.inspect);
+    const { root, actor } = makeRoot(this.#host, options.inspect, (error) => this.#fail(error));
     this.#root = root;
     this.actor = actor;
+    this.#queues = new Queues({
+      host: this.#host,
+      store: this.store,
+      root: actor,
+      adopt: (child) => this.#adopt(child),
+      dismiss: (child) => stopIn(this.#root, child),
+    });
   }
 
   spawn(spec: SpawnSpec): TaskHandle {
@@ -121,6 +127,8 @@ class LocalRuntime implements Runtime {
     this.#refuseWhenStopped();
     return this.#queues.open(options);
   };
+
+  readonly queues = (): Queue[] => this.#queues.list;
 
   get(name: string): TaskHandle | undefined {
     const child = this.#root.children.find(name);
@@ -219,35 +227,6 @@ class LocalRuntime implements Runtime {
     };
   }
 
-  #makeRoot(inspect: RuntimeOptions["inspect"]): { root: SupervisorChild; actor: Actor<AnyActorLogic> } {
-    const identity = { name: "root", strategy: "one_for_one" } as const;
-    const actor = createActor(rootLogic as AnyActorLogic, {
-      id: "root",
-      systemId: "root",
-      input: identity,
-      clock: this.clock,
-      ...(inspect === undefined ? {} : { inspect: guarded(inspect, this.#report) }),
-    });
-    const root = new SupervisorChild(
-      {
-        ...identity,
-        intensity: { restarts: 3, within: 5_000 },
-        autoShutdown: "never",
-        restart: "temporary",
-        significant: false,
-        retry: parseRetry("retry"),
-        makeChildren: () => [],
-      },
-      this.#host,
-      { root: actor },
-      (_child, how, error) => {
-        if (how === "failure") this.#fail(toError(error));
-      },
-    );
-    actor.start();
-    return { root, actor };
-  }
-
   /** The root gave up: everything has been stopped by then. */
   #fail(error: Error): void {
     this.#state = "stopping";
@@ -257,6 +236,11 @@ class LocalRuntime implements Runtime {
 
   #defaults(): { now: number; lease: number; shutdownTimeout: number } {
     return { now: this.clock.now(), lease: this.#lease, shutdownTimeout: this.#shutdownTimeout };
+  }
+
+  #adopt(child: Child): void {
+    this.#root.children.add(child);
+    this.#root.children.start(child.name);
   }
 
   #add(child: Child): void {

@@ -12,7 +12,8 @@ import type { View } from "./view";
 export interface PartitionsOptions {
   /** What the keys begin with: partition n is held under `<queue>.p.<n>`. */
   queue: string;
-  count: number;
+  /** The numbers of the partitions that are divided. */
+  partitions: readonly number[];
   map: RevisionMap;
   /** A running view of a prefix that holds these keys. */
   view: View;
@@ -29,7 +30,8 @@ export interface PartitionsOptions {
   onLost: (partition: number, reason: Error) => void;
   /**
    * Resolves when nothing of the partition runs here any more. Called before a partition is given back, and after
-   * one was lost; it is not taken again before that.
+   * one was lost; it is not taken again before that. Rejects when something was given up: the lease is not given back
+   * then, because nobody is to begin beside it.
    */
   drain: (partition: number) => Promise<void>;
 }
@@ -53,7 +55,9 @@ const movesAtOnce = 4;
 export class Partitions {
   readonly #options: PartitionsOptions;
   readonly #claims = new Map<number, Claim>();
+  /** By place in the list of partitions, as is what is worked out from it. */
   readonly #holders: (string | undefined)[];
+  readonly #places: ReadonlyMap<number, number>;
   readonly #ending = new Set<Promise<void>>();
   #stopListening: (() => void)[] = [];
   #scheduled = false;
@@ -61,7 +65,8 @@ export class Partitions {
 
   constructor(options: PartitionsOptions) {
     this.#options = options;
-    this.#holders = Array.from({ length: options.count }, () => undefined);
+    this.#holders = options.partitions.map(() => undefined);
+    this.#places = new Map(options.partitions.map((partition, place) => [partition, place]));
   }
 
   /** The partitions that are ours, in order. */
@@ -73,15 +78,15 @@ export class Partitions {
   }
 
   /** Who holds each partition, as far as is known here. */
-  get holders(): readonly (string | undefined)[] {
-    return this.#holders;
+  get holders(): Map<number, string | undefined> {
+    return new Map(this.#options.partitions.map((partition, place) => [partition, this.#holders[place]]));
   }
 
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    const { view, membership, queue, count } = this.#options;
-    for (let partition = 0; partition < count; partition += 1) this.#noteHolder(partition);
+    const { view, membership, queue, partitions } = this.#options;
+    for (const partition of partitions) this.#noteHolder(partition);
     const prefix = `${queue}.p.`;
     this.#stopListening = [
       view.onCurrent(() => {
@@ -91,8 +96,7 @@ export class Partitions {
         this.#schedule();
       }),
       view.onAny((key) => {
-        const partition = key.startsWith(prefix) ? Number(key.slice(prefix.length)) : NaN;
-        if (Number.isInteger(partition) && partition < count && this.#noteHolder(partition)) this.#schedule();
+        if (key.startsWith(prefix) && this.#noteHolder(Number(key.slice(prefix.length)))) this.#schedule();
       }),
     ];
     this.#schedule();
@@ -111,9 +115,11 @@ export class Partitions {
   }
 
   #noteHolder(partition: number): boolean {
+    const place = this.#places.get(partition);
+    if (place === undefined) return false;
     const holder = readLease(this.#options.view.get(this.#key(partition))?.entry.value)?.holder;
-    if (holder === this.#holders[partition]) return false;
-    this.#holders[partition] = holder;
+    if (holder === this.#holders[place]) return false;
+    this.#holders[place] = holder;
     return true;
   }
 
@@ -137,7 +143,8 @@ export class Partitions {
     const target = assignPartitions(members, this.#holders);
     let moves = movesAtOnce;
     for (const { state } of this.#claims.values()) if (state === "leaving") moves -= 1;
-    for (const [partition, owner] of target.entries()) {
+    for (const [place, owner] of target.entries()) {
+      const partition = this.#options.partitions[place] as number;
       const claim = this.#claims.get(partition);
       if (owner === membership.id) {
         if (claim === undefined) this.#claim(partition);
@@ -175,9 +182,12 @@ export class Partitions {
     signal.addEventListener("abort", lost);
     if (signal.aborted) lost();
     else await firstAbort(signal, withdraw.signal);
-    await drain(partition).catch(() => undefined);
+    const drained = await drain(partition).then(
+      () => true,
+      () => false,
+    );
     signal.removeEventListener("abort", lost);
-    await lease.release();
+    if (drained) await lease.release();
     this.#claims.delete(partition);
     this.#schedule();
   }

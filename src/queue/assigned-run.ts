@@ -1,163 +1,250 @@
-import type { Lease } from "../cluster/lease";
-import { parseDuration } from "../duration";
 import { toError } from "../errors";
-import { randomId, systemRandom } from "../identity";
-import { backoffDelay } from "../rules/backoff";
+import { randomId } from "../identity";
+import { afterRun, following, isPoison, isSkipped, type Completion, type GivenUp } from "../rules/completion";
 import { fencingToken } from "../rules/lease";
-import { nextDue, readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
-import type { RevisionMap } from "../store";
-import { bindClock, DiscardError, RetryAfterError, type TaskContext } from "../task";
-import type { QueueHost, QueueSettings } from "./options";
+import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
+import type { Entry } from "../store";
+import type { Host } from "../supervision/host";
+import { resultOf, startRun, type RunEnd } from "../supervision/run";
+import { abortContext, contextFor, type RunContext } from "../supervision/run-context";
+import type { Task } from "../task";
+import { letterOf } from "./dead-letters";
+import type { QueueSettings } from "./options";
+import type { OwnedPartition } from "./owned-partition";
+import { applySchema } from "./schema";
+import { writeSurely } from "./sure-write";
 
-export interface AssignedRun {
+/** A task that was found due. */
+export interface Job {
   readonly key: string;
   /** The revision that was found due. */
-  readonly seen: number;
-  readonly epoch: () => number;
-  readonly map: RevisionMap;
-  readonly deadLetters: RevisionMap;
-  readonly lease: Lease;
+  readonly revision: number;
+  /** Its record, if that is still at hand. */
+  readonly value: string | undefined;
+  readonly partition: OwnedPartition;
+}
+
+/** Where a task stands when a worker is done with it. */
+export type Standing =
+  | { readonly is: "waiting"; readonly record: QueueRecord; readonly value: string; readonly revision: number }
+  | { readonly is: "gone"; readonly revision: number }
+  /** To be read anew, after a while where that is why it could not be read. */
+  | { readonly is: "unknown"; readonly pause: boolean }
+  /** The partition is not ours any more. */
+  | { readonly is: "left" };
+
+export interface RunServices {
   readonly settings: QueueSettings;
-  readonly host: QueueHost;
+  readonly host: Host;
+  /** A letter was written, or a run ended. */
+  readonly onGivenUp: (record: QueueRecord, reason: GivenUp, error: Error | undefined) => void;
+  readonly pause: (milliseconds: number) => Promise<void>;
 }
 
-/** A run that has begun. */
-export interface Work {
-  /**
-   * Resolves when it has ended and what could be recorded is; never rejects. To the revision from which on the record
-   * is worth another look: what the watch has delivered before is out of date.
-   */
-  readonly ended: Promise<number>;
-  abort(reason: Error): void;
+export interface Claim {
+  readonly attempt: number;
+  readonly fencingToken: number;
+  readonly lateBy: number;
 }
 
-/** Why a task was given up. */
-export interface DeadLetter {
-  id: string;
-  payload: unknown;
-  error: string;
-  attempts: number;
-  /** Milliseconds of the wall. */
-  at: number;
-}
+const firstPause = 50;
+const longestPause = 1_000;
+const left: Standing = { is: "left" };
 
-const pauseAfterFailure = 1_000;
+/** One look at a task that is due: claim it, run it, record what becomes of it, each by one conditional write. */
+export class AssignedRun {
+  readonly id: string;
+  readonly job: Job;
+  /** Where the task stands, once the claim was passed up or the end is recorded. */
+  standing: Standing = left;
+  readonly #services: RunServices;
+  #record: QueueRecord | undefined;
+  #revision = 0;
+  #payload: unknown;
+  #context: RunContext | undefined;
+  #aborted: Error | undefined;
+  #startedAt = 0;
+  #end: RunEnd = { outcome: "aborted" };
+  #isLettered = false;
+  /** Of the letter, where no claim names the run. */
+  #letterId: string | undefined;
 
-/** Claims, runs and completes one task: each step is one conditional write on its record. */
-export function runAssigned(run: AssignedRun): Work {
-  const controller = new AbortController();
-  const ended = attempt(run, controller.signal).catch(async (error: unknown) => {
-    run.host.logger.warn(
-      { err: toError(error), queue: run.settings.name },
-      "an assigned task's record is out of reach",
-    );
-    // The record is looked at again when this has ended: not in a hot loop.
-    await new Promise<void>((resolve) => void run.host.clock.setTimeout(resolve, pauseAfterFailure));
-    return 0;
-  });
-  return { ended, abort: (reason) => controller.abort(reason) };
-}
+  constructor(job: Job, services: RunServices) {
+    this.job = job;
+    this.#services = services;
+    this.id = job.key.slice(job.key.indexOf(".") + 1);
+  }
 
-async function attempt(run: AssignedRun, signal: AbortSignal): Promise<number> {
-  const { map, key, lease, host } = run;
-  const entry = await map.get(key);
-  const record = entry && readQueueRecord(entry.value);
-  if (signal.aborted || !lease.valid()) return Infinity;
-  if (entry === undefined || record === undefined) return 1 + run.seen;
-  if (wakeAt(record) > host.clock.now()) return entry.revision;
-  const mark = { id: randomId(), owner: lease.token ?? 0 };
-  const claimed: QueueRecord = { ...record, attempt: record.attempt + 1, run: mark };
-  delete claimed.retryAt;
-  const written = await map.update(key, JSON.stringify(claimed), entry.revision);
-  if (!written.ok) return entry.revision + 1;
-  const startedAt = host.clock.now();
-  let failure: { thrown: unknown } | undefined;
-  if (!signal.aborted && lease.valid()) {
+  /** Resolves to undefined when there is nothing to run; `standing` says why. Never rejects. */
+  async claim(): Promise<Claim | undefined> {
     try {
-      await run.settings.run?.(claimed.payload, contextOf(run, claimed, written.revision, startedAt, signal));
+      return await this.#claim();
+    } catch (error) {
+      this.#services.host.logger.warn(
+        { err: toError(error), queue: this.#services.settings.name, task: this.id },
+        "the record of an assigned task is out of reach",
+      );
+      this.standing = { is: "unknown", pause: true };
+      return undefined;
+    }
+  }
+
+  /** Runs what was claimed. `onEnd` is called once, whatever the function does. */
+  run(onEnd: (end: RunEnd) => void): void {
+    const { settings, host } = this.#services;
+    const record = this.#record as QueueRecord;
+    const context = (this.#context = contextFor(
+      host,
+      record.id,
+      { attempt: record.attempt, runId: record.run?.id ?? "", tick: record.due, startedAt: this.#startedAt },
+      this.#token(),
+      () => undefined,
+    ));
+    if (this.#aborted !== undefined) abortContext(context, this.#aborted);
+    const task: Task = () => settings.run?.(this.#payload, context);
+    startRun({
+      task,
+      context,
+      timeout: settings.timeout,
+      clock: host.clock,
+      onTimeout: () => undefined,
+      onSettled: (end) => {
+        this.#end = end;
+        onEnd(end);
+      },
+    });
+  }
+
+  /** Writes down what becomes of the task, again and again while the partition is ours and the store does not answer. */
+  async finish(): Promise<void> {
+    for (let pause = firstPause; this.job.partition.lease.valid(); pause = Math.min(2 * pause, longestPause)) {
+      try {
+        this.standing = await this.#complete();
+        return;
+      } catch {
+        await this.#services.pause(pause);
+      }
+    }
+    this.standing = left;
+  }
+
+  abort(reason: Error): void {
+    this.#aborted ??= reason;
+    if (this.#context !== undefined) abortContext(this.#context, reason);
+  }
+
+  get #mayGoOn(): boolean {
+    return this.#aborted === undefined && this.job.partition.lease.valid();
+  }
+
+  async #claim(): Promise<Claim | undefined> {
+    const { job } = this;
+    const { settings, host } = this.#services;
+    const { map } = job.partition.shard.tasks;
+    const entry: Entry | undefined =
+      job.value === undefined ? await map.get(job.key) : { key: job.key, value: job.value, revision: job.revision };
+    if (!this.#mayGoOn) return this.#pass(left);
+    if (entry === undefined) return this.#pass({ is: "gone", revision: job.revision });
+    const record = readQueueRecord(entry.value);
+    // A record of a newer version, or none of ours, is left alone.
+    if (record === undefined) return this.#pass({ is: "gone", revision: entry.revision });
+    const now = host.clock.now();
+    if (wakeAt(record) > now) return this.#pass({ is: "waiting", record, ...entry });
+    this.#record = record;
+    this.#revision = entry.revision;
+    this.#startedAt = now;
+    if (isSkipped(record, now, settings.misfire)) return this.#passOn({ record: following(record, now, "once") });
+    if (isPoison(record, settings.retry)) {
+      const died = `the processes that ran it died, ${String(record.attempt)} times`;
+      this.#end = { outcome: "failed", error: new Error(died) };
+      return this.#passOn({ record: following(record, now, settings.misfire), givenUp: "crashed" });
+    }
+    try {
+      this.#payload = await applySchema(settings.schema, record.payload);
     } catch (thrown) {
-      failure = { thrown };
+      this.#end = { outcome: "discarded", error: toError(thrown) };
+      return this.#passOn({ record: following(record, now, settings.misfire), givenUp: "discarded" });
     }
-  } else failure = { thrown: signal.reason };
-  // Whoever owns the partition now decides what becomes of it.
-  if (!lease.valid()) return Infinity;
-  return complete(run, claimed, written.revision, { startedAt, failure, aborted: signal.aborted });
-}
-
-interface Ending {
-  startedAt: number;
-  failure: { thrown: unknown } | undefined;
-  aborted: boolean;
-}
-
-async function complete(run: AssignedRun, claimed: QueueRecord, revision: number, ending: Ending): Promise<number> {
-  const { map, key, host } = run;
-  const next = await afterwards(run, claimed, ending);
-  const written = await (next === undefined
-    ? map.delete(key, revision)
-    : map.update(key, JSON.stringify(next), revision));
-  for (let answer = written; ;) {
-    if (answer.ok) return answer.revision;
-    // Removed meanwhile: nothing is written back (`I2`). Assigned meanwhile: the newer definition is kept (`I1`).
-    const entry = await map.get(key);
-    const newer = entry && readQueueRecord(entry.value);
-    if (entry === undefined || newer === undefined || newer.run?.id !== claimed.run?.id) return revision + 1;
-    const freed: QueueRecord = { ...newer, attempt: 0 };
-    delete freed.run;
-    answer = await map.update(key, JSON.stringify(freed), entry.revision);
-    host.logger.debug({ queue: run.settings.name, id: claimed.id }, "assigned again while it ran");
+    if (!this.#mayGoOn) return this.#pass(left);
+    return this.#take(record, entry.revision, now);
   }
-}
 
-/** What the record is to be; undefined where it is to go. */
-async function afterwards(run: AssignedRun, claimed: QueueRecord, ending: Ending): Promise<QueueRecord | undefined> {
-  const { settings, host } = run;
-  const { startedAt, failure, aborted } = ending;
-  const free: QueueRecord = { ...claimed };
-  delete free.run;
-  if (failure !== undefined) {
-    // An attempt that was cut short is not counted.
-    if (aborted) return { ...free, attempt: claimed.attempt - 1 };
-    const { thrown } = failure;
-    if (!(thrown instanceof DiscardError) && claimed.attempt <= settings.retry.limit) {
-      const delay =
-        thrown instanceof RetryAfterError
-          ? parseDuration("retryAfter", thrown.delay, { min: 0 })
-          : backoffDelay(settings.retry, claimed.attempt, systemRandom());
-      return { ...free, retryAt: Math.ceil(host.clock.now() + delay) };
+  async #take(record: QueueRecord, revision: number, now: number): Promise<Claim | undefined> {
+    const { settings, host } = this.#services;
+    const claimed: QueueRecord = { ...record, attempt: record.attempt + 1 };
+    delete claimed.retryAt;
+    this.#record = claimed;
+    if (settings.claim) {
+      claimed.run = { id: host.newRunId(), owner: this.job.partition.lease.token ?? 0, node: host.nodeId };
+      const { map } = this.job.partition.shard.tasks;
+      const written = await writeSurely(map, this.job.key, JSON.stringify(claimed), revision);
+      if (!written.ok) return this.#pass({ is: "unknown", pause: false });
+      this.#revision = written.revision;
     }
-    const cause = thrown instanceof DiscardError && thrown.cause !== undefined ? thrown.cause : thrown;
-    const letter: DeadLetter = {
-      id: claimed.id,
-      payload: claimed.payload,
-      error: toError(cause).message,
-      attempts: claimed.attempt,
-      at: host.clock.now(),
-    };
-    await run.deadLetters.create(claimed.run?.id ?? "", JSON.stringify(letter));
+    if (!this.#mayGoOn) {
+      // Claimed, and not to be run here: the claim is undone.
+      this.#end = { outcome: "aborted" };
+      await this.finish();
+      return undefined;
+    }
+    return { attempt: claimed.attempt, fencingToken: this.#token(), lateBy: Math.max(0, now - record.due) };
   }
-  const due = nextDue(claimed, startedAt);
-  return due === undefined ? undefined : { ...free, due, attempt: 0 };
-}
 
-function contextOf(
-  run: AssignedRun,
-  record: QueueRecord,
-  revision: number,
-  now: number,
-  signal: AbortSignal,
-): TaskContext {
-  const { host, settings } = run;
-  const { id, attempt: count, due } = record;
-  const context: TaskContext = {
-    name: id,
-    signal,
-    attempt: count,
-    scheduledAt: new Date(due),
-    lateBy: Math.max(0, now - due),
-    fencingToken: fencingToken(run.epoch(), revision),
-    logger: host.logger.child({ queue: settings.name, task: id, runId: record.run?.id, attempt: count }),
-    progress: () => undefined,
-  };
-  return bindClock(context, host.clock);
+  #pass(standing: Standing): undefined {
+    this.standing = standing;
+    return undefined;
+  }
+
+  /** Goes on without having been run. */
+  async #passOn(completion: Completion): Promise<undefined> {
+    this.standing = await this.#write(this.#record as QueueRecord, completion);
+    return undefined;
+  }
+
+  #complete(): Promise<Standing> {
+    const { settings, host } = this.#services;
+    const record = this.#record as QueueRecord;
+    const times = { startedAt: this.#startedAt, now: host.clock.now() };
+    const rule = { retry: settings.retry, misfire: settings.misfire, random: host.random() };
+    return this.#write(record, afterRun(record, resultOf(this.#end), times, rule));
+  }
+
+  async #write(record: QueueRecord, { record: next, givenUp }: Completion): Promise<Standing> {
+    const { host, onGivenUp } = this.#services;
+    const { shard } = this.job.partition;
+    const { map } = shard.tasks;
+    if (givenUp !== undefined && !this.#isLettered) {
+      const { error } = this.#end;
+      const letter = letterOf(record, givenUp, error, { now: this.#startedAt, node: host.nodeId });
+      await shard.deadLetters.add(letter, record.run?.id ?? (this.#letterId ??= randomId()));
+      this.#isLettered = true;
+      onGivenUp(record, givenUp, error);
+    }
+    let value = next === undefined ? undefined : JSON.stringify(next);
+    let revision = this.#revision;
+    for (;;) {
+      const written = await writeSurely(map, this.job.key, value, revision);
+      if (written.ok) {
+        return next === undefined || value === undefined
+          ? { is: "gone", revision: written.revision }
+          : { is: "waiting", record: next, value, revision: written.revision };
+      }
+      // Removed meanwhile: nothing is written back (`I2`). Assigned meanwhile: the newer definition is kept (`I1`).
+      const { entry } = written;
+      if (entry === undefined) return { is: "gone", revision };
+      const newer = readQueueRecord(entry.value);
+      if (newer === undefined || newer.run === undefined || newer.run.id !== record.run?.id) {
+        return newer === undefined ? { is: "gone", revision } : { is: "waiting", record: newer, ...entry };
+      }
+      next = { ...newer, attempt: 0 };
+      delete next.run;
+      value = JSON.stringify(next);
+      revision = entry.revision;
+    }
+  }
+
+  #token(): number {
+    const { lease, shard } = this.job.partition;
+    return this.#services.settings.claim ? fencingToken(shard.tasks.epoch(), this.#revision) : (lease.token ?? 0);
+  }
 }

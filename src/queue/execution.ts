@@ -1,46 +1,160 @@
-import type { EpochMap } from "../cluster/epoch";
+import type { AnyActorRef } from "xstate";
+import type { TimerId } from "../clock";
 import { Membership } from "../cluster/membership";
 import { Partitions } from "../cluster/partitions";
-import type { Reached } from "../cluster/reached";
+import { ShutdownError } from "../errors";
 import { hostName, randomId, version } from "../identity";
-import type { RevisionMap } from "../store";
+import { parseIntensity } from "../rules/intensity";
+import { parseRetry } from "../rules/backoff";
+import { SupervisorChild } from "../supervision/supervisor-child";
 import { Executor } from "./executor";
 import type { QueueHost, QueueSettings } from "./options";
+import { leasePrefix, type Shard } from "./shard";
+import type { Shards } from "./shards";
+import type { RunServices } from "./assigned-run";
+import type { QueueStats } from "./stats";
+import { Worker } from "./worker";
 
-/** From one `startExecuting` to the next `stopExecuting`: a worker among the others. */
+/** After the signals of all runs have been aborted, this long until those that go on are given up. */
+const graceOfAborted = 5_000;
+
+/** What a worker tells the others at each renewal: JSON. */
+export interface WorkerShare {
+  readonly owned: number;
+  readonly waiting: number;
+  readonly due: number;
+  readonly running: number;
+  readonly rate: number;
+}
+
+interface Part {
+  readonly membership: Membership;
+  readonly partitions: Partitions;
+}
+
+/** From one `startExecuting` to the next `stopExecuting`: a process among those that run the queue. */
 export class Execution {
+  readonly #settings: QueueSettings;
+  readonly #host: QueueHost;
+  readonly #shards: Shards;
   readonly #executor: Executor;
-  readonly #membership: Membership;
-  readonly #partitions: Partitions;
+  readonly #branch: SupervisorChild;
+  readonly #id: string;
+  readonly #parts = new Map<Shard, Part>();
+  readonly #unlisten: () => void;
+  #stopped: Promise<void> | undefined;
+  #hurried = false;
+  #grace: TimerId;
 
-  constructor(settings: QueueSettings, host: QueueHost, leases: Reached, tasks: EpochMap, deadLetters: RevisionMap) {
-    const { clock, nodeId } = host;
-    const queue = `queue.${settings.name}`;
-    const shared = { ...leases, clock, lease: settings.lease };
-    const executor = (this.#executor = new Executor(tasks, deadLetters, settings, host));
-    const about = { host: hostName(), pid: process.pid, version, started: clock.now() };
-    this.#membership = new Membership({ ...shared, prefix: `${queue}.node.`, id: `${nodeId}-${randomId(2)}`, about });
-    this.#partitions = new Partitions({
-      ...shared,
-      queue,
-      count: settings.partitions,
-      membership: this.#membership,
-      onOwned: (partition, lease) => executor.own(partition, lease),
-      onLost: (partition) => executor.lose(partition),
-      drain: (partition) => executor.drain(partition),
-    });
-    this.#partitions.start();
-    void this.#membership.join();
+  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, services: Pick<RunServices, "onGivenUp">) {
+    this.#settings = settings;
+    this.#host = host;
+    this.#shards = shards;
+    this.#id = `${host.host.nodeId}-${randomId(2)}`;
+    this.#executor = new Executor(settings, shards.bucket, host, services);
+    this.#branch = this.#makeBranch();
+    host.adopt(this.#branch);
+    this.#unlisten = shards.onOpen((shard) => this.#join(shard));
   }
 
+  stats(): QueueStats {
+    const { counts, owned, load } = this.#executor;
+    const { succeeded, failed, aborted, deadLetters, rate, lateness } = counts;
+    return {
+      owned: owned.length,
+      partitions: this.#shards.partitions,
+      loading: owned.filter(({ state }) => state === "loading").length,
+      ...load,
+      concurrency: this.#settings.concurrency,
+      ...{ succeeded, failed, aborted, deadLetters, rate, lateness },
+    };
+  }
+
+  /** Aborts what runs, and gives up what does not end then. */
   hurry(): void {
-    this.#executor.hurry();
+    if (this.#hurried) return;
+    this.#hurried = true;
+    this.#executor.abortAll(new ShutdownError(`the queue "${this.#settings.name}" is being stopped`));
+    const { clock, logger } = this.#host.host;
+    this.#grace = clock.setTimeout(() => {
+      const ids = this.#executor.giveUp();
+      for (const child of this.#branch.children) if (child instanceof Worker) child.giveUp();
+      if (ids.length === 0) return;
+      const tasks = ids.slice(0, 20);
+      logger.warn({ queue: this.#settings.name, tasks, count: ids.length }, "runs that do not end were given up");
+    }, graceOfAborted);
   }
 
-  async stop(): Promise<void> {
+  /** Resolves when what runs has ended, and what was owned has been given back. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    this.#unlisten();
     this.#executor.halt();
-    await this.#partitions.stop();
-    await this.#membership.close();
+    const parts = [...this.#parts.values()];
+    await Promise.all(parts.map(({ partitions }) => partitions.stop()));
+    await Promise.all(parts.map(({ membership }) => membership.close()));
+    this.#host.host.clock.clearTimeout(this.#grace);
     this.#executor.close();
+    await this.#host.dismiss(this.#branch);
+  }
+
+  #makeBranch(): SupervisorChild {
+    const { name, concurrency } = this.#settings;
+    const retry = parseRetry("retry");
+    const worker = (index: number, parent: AnyActorRef): Worker =>
+      new Worker(`queue:${name}/${String(index + 1)}`, name, retry, parent, this.#executor);
+    return new SupervisorChild(
+      {
+        name: `queue:${name}`,
+        strategy: "one_for_one",
+        intensity: parseIntensity("intensity"),
+        autoShutdown: "never",
+        restart: "permanent",
+        significant: false,
+        retry,
+        makeChildren: (parent) => Array.from({ length: concurrency }, (_, index) => worker(index, parent)),
+      },
+      this.#host.host,
+      this.#host.root,
+      () => undefined,
+    );
+  }
+
+  #join(shard: Shard): void {
+    const { lease } = this.#settings;
+    const { clock } = this.#host.host;
+    const prefix = leasePrefix(this.#settings.name);
+    const shared = { ...shard.leases, clock, lease };
+    const about = { host: hostName(), pid: process.pid, version, started: clock.now() };
+    const membership = new Membership({
+      ...shared,
+      prefix: `${prefix}node.`,
+      id: this.#id,
+      about,
+      holds: () => this.#share(shard),
+    });
+    const partitions = new Partitions({
+      ...shared,
+      queue: prefix.slice(0, -1),
+      partitions: this.#shards.partitionsOf(shard.index),
+      membership,
+      onOwned: (partition, held) => this.#executor.own(shard, partition, held, this.#branch.actor),
+      onLost: (partition) => this.#executor.lose(partition),
+      drain: (partition) => this.#executor.drain(partition),
+    });
+    this.#parts.set(shard, { membership, partitions });
+    partitions.start();
+    void membership.join();
+  }
+
+  /** The whole of what this process does is told in the first store, so that a sum over members counts it once. */
+  #share(shard: Shard): WorkerShare {
+    const { rate } = this.#executor.counts;
+    const { waiting, due, running } = shard.index === 0 ? this.#executor.load : { waiting: 0, due: 0, running: 0 };
+    const owned = this.#executor.owned.filter((partition) => partition.shard === shard).length;
+    return { owned, waiting, due, running, rate: Math.round(rate) };
   }
 }

@@ -1,181 +1,271 @@
-import { Alarms } from "../alarms";
-import type { EpochMap } from "../cluster/epoch";
+import { Alarms, type Alarm } from "../alarms";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
 import { readQueueRecord, wakeAt } from "../rules/queue-record";
-import type { RevisionMap, Watch } from "../store";
-import { runAssigned, type Work } from "./assigned-run";
+import type { Change } from "../store";
+import { AssignedRun, type Job, type RunServices } from "./assigned-run";
+import { DueIndex } from "./due-index";
 import type { QueueHost, QueueSettings } from "./options";
+import { OwnedPartition } from "./owned-partition";
+import { RecordCache } from "./record-cache";
+import type { Shard } from "./shard";
+import { RunCounts } from "./stats";
+import type { Employer, Worker } from "./worker";
 
-/** What is kept of a task that waits: when to wake it, not its payload. */
-interface Waiting {
-  readonly key: string;
-  readonly revision: number;
-  readonly bucket: number;
-  readonly partition: Partition;
-  generation: number;
-}
+/** What is due within this time is worth remembering whole. */
+const soon = 60_000;
+const cacheCharacters = 8_000_000;
+const pauseAfterFailure = 1_000;
 
-/** One partition that is owned here. */
-interface Partition {
-  readonly number: number;
-  readonly lease: Lease;
-  readonly tasks: Map<string, Waiting>;
-  watch: Watch | undefined;
-  current: boolean;
-  generation: number;
-  leaving: boolean;
+interface OutTask {
+  readonly run: AssignedRun;
+  /** What the watch has told of it since it was taken. */
+  newest: Change | undefined;
 }
 
 /**
- * Runs what is due of the partitions that this process owns. A bucket holds what is due up to its end, so that nothing
- * begins early (`I4`); one alarm wakes the next bucket, and none is set while there is nothing to wait for (`I14`).
+ * Gives what is due of the partitions that this process owns to its workers. One alarm wakes the next bucket; while
+ * there is nothing to wait for there is none (`I14`).
  */
-export class Executor {
-  readonly #tasks: EpochMap;
+export class Executor implements Employer {
+  readonly counts: RunCounts;
   readonly #settings: QueueSettings;
   readonly #host: QueueHost;
-  readonly #deadLetters: RevisionMap;
+  readonly #services: RunServices;
   readonly #alarms: Alarms;
-  readonly #partitions = new Map<number, Partition>();
-  readonly #buckets = new Map<number, Set<Waiting>>();
-  readonly #ready = new Set<Waiting>();
-  readonly #running = new Map<string, { partition: Partition; work: Work; ended: Promise<void> }>();
+  readonly #index: DueIndex;
+  readonly #cache = new RecordCache(cacheCharacters);
+  readonly #partitions = new Map<number, OwnedPartition>();
+  readonly #out = new Map<string, OutTask>();
+  readonly #idle = new Set<Worker>();
+  readonly #drains = new Map<number, () => void>();
+  #alarm: Alarm | undefined;
+  #alarmAt = Infinity;
+  #halted = false;
 
-  constructor(tasks: EpochMap, deadLetters: RevisionMap, settings: QueueSettings, host: QueueHost) {
-    this.#tasks = tasks;
-    this.#deadLetters = deadLetters;
+  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: Pick<RunServices, "onGivenUp">) {
+    const { clock, logger } = host.host;
     this.#settings = settings;
     this.#host = host;
-    this.#alarms = new Alarms(host.clock);
+    this.#alarms = new Alarms(clock);
+    this.#index = new DueIndex(bucket);
+    this.counts = new RunCounts(clock);
+    this.#services = {
+      settings,
+      host: { ...host.host, logger: logger.child({ queue: settings.name }) },
+      pause: (milliseconds) => new Promise((resolve) => void clock.setTimeout(resolve, milliseconds)),
+      onGivenUp: (record, reason, error) => {
+        this.counts.deadLetters += 1;
+        services.onGivenUp(record, reason, error);
+      },
+    };
   }
 
-  own(number: number, lease: Lease): void {
-    const partition: Partition = {
+  get owned(): readonly OwnedPartition[] {
+    return [...this.#partitions.values()];
+  }
+
+  get load(): { waiting: number; due: number; running: number } {
+    const due = this.#index.ready;
+    const running = this.#out.size;
+    return { waiting: this.#index.size - due - running, due, running };
+  }
+
+  own(shard: Shard, number: number, lease: Lease, parent: OwnedPartition["actor"]): void {
+    const { host } = this.#host;
+    const partition: OwnedPartition = new OwnedPartition({
+      queue: this.#settings.name,
       number,
+      shard,
       lease,
-      tasks: new Map(),
-      watch: undefined,
-      current: false,
-      generation: 0,
-      leaving: false,
-    };
-    this.#partitions.set(number, partition);
-    partition.watch = this.#tasks.map.watch(`${String(number)}.`, {
-      change: ({ key, value, revision }) => this.#note(partition, key, value, revision),
-      current: () => {
-        partition.current = true;
-        for (const task of [...partition.tasks.values()]) {
-          if (task.generation !== partition.generation) this.#forget(task);
-        }
-        this.#pump();
+      parent,
+      node: host.nodeId,
+      onChange: (change) => this.#note(partition, change),
+      onLoaded: () => {
+        this.#index.loaded(number, partition.round);
+        this.#look();
       },
-      doubt: () => {
-        partition.generation += 1;
-      },
+      warn: (message, err) => host.logger.warn({ err, queue: this.#settings.name }, message),
+      pause: () => this.#services.pause(pauseAfterFailure),
     });
+    this.#partitions.set(number, partition);
+    if (this.#halted) partition.leave("the queue stops executing");
+    partition.open();
   }
 
   lose(number: number): void {
-    const partition = this.#partitions.get(number);
-    if (partition === undefined) return;
-    partition.leaving = true;
-    for (const { partition: of, work } of this.#running.values()) {
-      if (of === partition) work.abort(new LeaseLostError(`partition ${String(number)} is no longer owned here`));
+    this.#partitions.get(number)?.leave("the lease was lost");
+    for (const { run } of this.#out.values()) {
+      if (run.job.partition.number === number) {
+        run.abort(
+          new LeaseLostError(`partition ${String(number)} of "${this.#settings.name}" is no longer owned here`),
+        );
+      }
     }
   }
 
-  /** Nothing new of the partition begins; resolves when what runs has ended. */
+  /** Nothing of the partition begins any more; resolves when what runs has ended. */
   async drain(number: number): Promise<void> {
     const partition = this.#partitions.get(number);
     if (partition === undefined) return;
-    partition.leaving = true;
-    await partition.watch?.close();
-    await Promise.all([...this.#running.values()].filter((one) => one.partition === partition).map((one) => one.ended));
-    for (const task of [...partition.tasks.values()]) this.#forget(task);
+    partition.leave("it is given back");
+    if (partition.running > 0) await new Promise<void>((resolve) => this.#drains.set(number, resolve));
+    const ended = partition.running === 0;
+    this.#drains.delete(number);
+    this.#index.drop(number);
     this.#partitions.delete(number);
-  }
-
-  /** Aborts what runs: the runtime's deadline has come. */
-  hurry(): void {
-    for (const { work } of this.#running.values()) work.abort(new ShutdownError());
+    await partition.close();
+    if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
   }
 
   /** Nothing begins any more. To be followed by the drain of all that is owned. */
   halt(): void {
-    for (const partition of this.#partitions.values()) partition.leaving = true;
+    this.#halted = true;
+    for (const partition of this.#partitions.values()) partition.leave("the queue stops executing");
+  }
+
+  /** Aborts what runs. */
+  abortAll(reason: Error): void {
+    for (const { run } of this.#out.values()) run.abort(reason);
+  }
+
+  /** What still runs is no longer waited for. Returns the ids. */
+  giveUp(): string[] {
+    const ids = [...this.#out.values()].map(({ run }) => run.id);
+    for (const resolve of this.#drains.values()) resolve();
+    return ids;
   }
 
   close(): void {
     this.#alarms.close();
   }
 
-  #note(partition: Partition, key: string, value: string | undefined, revision: number): void {
-    const known = partition.tasks.get(key);
-    if (known !== undefined && known.revision === revision && value !== undefined) {
-      known.generation = partition.generation;
+  // What workers tell.
+
+  free(worker: Worker): void {
+    this.#idle.add(worker);
+    this.#dispatch();
+  }
+
+  began(_run: AssignedRun, lateBy: number): void {
+    this.counts.began(lateBy);
+  }
+
+  ended(_run: AssignedRun, outcome: string): void {
+    this.counts.ended(outcome);
+  }
+
+  done({ job, standing }: AssignedRun): void {
+    const { key, partition } = job;
+    const newest = this.#out.get(key)?.newest;
+    this.#out.delete(key);
+    if (standing.is === "left" || this.#partitions.get(partition.number) !== partition) this.#index.delete(key);
+    else if (newest !== undefined && (standing.is === "unknown" || newest.revision > standing.revision)) {
+      this.#take(partition, newest);
+    } else if (standing.is === "gone") this.#index.delete(key);
+    else if (standing.is === "waiting") {
+      this.#put(partition, { key, value: standing.value, revision: standing.revision }, wakeAt(standing.record));
+    } else {
+      const again = this.#host.host.clock.now() + (standing.pause ? pauseAfterFailure : 0);
+      this.#index.put(key, partition.number, again, job.revision, { parked: false, round: partition.round });
+    }
+    partition.running -= 1;
+    if (partition.running === 0) this.#drains.get(partition.number)?.();
+    this.#look();
+  }
+
+  #note(partition: OwnedPartition, change: Change): void {
+    const { key, revision } = change;
+    const out = this.#out.get(key);
+    if (out !== undefined) {
+      // What runs here is looked at again when it has ended.
+      out.newest = change;
+      this.#index.confirm(key, partition.round);
       return;
     }
-    if (known !== undefined) this.#forget(known);
+    const known = this.#index.revisionOf(key);
+    // A load tells what is, a smaller revision too: a store may have been made anew.
+    if (known === revision || (known !== undefined && known > revision && partition.state === "serving")) {
+      this.#index.confirm(key, partition.round);
+      return;
+    }
+    if (known === undefined && this.#isEcho(partition, change)) return;
+    this.#take(partition, change);
+    this.#look();
+  }
+
+  /** The late notice of a claim made here whose run has ended, and the task with it. */
+  #isEcho(partition: OwnedPartition, { value }: Change): boolean {
+    if (value === undefined || partition.state !== "serving") return false;
+    return readQueueRecord(value)?.run?.owner === partition.lease.token;
+  }
+
+  #take(partition: OwnedPartition, { key, value, revision }: Change): void {
     const record = value === undefined ? undefined : readQueueRecord(value);
-    if (record === undefined) return;
-    const bucket = Math.ceil(wakeAt(record) / this.#settings.bucket);
-    const task: Waiting = { key, revision, bucket, partition, generation: partition.generation };
-    partition.tasks.set(key, task);
-    // What runs here is looked at again when it has ended.
-    if (!this.#running.has(key)) this.#await(task);
-  }
-
-  #await(task: Waiting): void {
-    let bucket = this.#buckets.get(task.bucket);
-    if (bucket === undefined) {
-      this.#buckets.set(task.bucket, (bucket = new Set()));
-      this.#alarms.at(task.bucket * this.#settings.bucket, () => this.#ring(task.bucket));
+    if (record === undefined || value === undefined) {
+      this.#index.delete(key);
+      this.#cache.delete(key);
+      return;
     }
-    bucket.add(task);
+    this.#put(partition, { key, value, revision }, wakeAt(record));
   }
 
-  /** `I6`: first in, first out inside a bucket. */
-  #ring(number: number): void {
-    const bucket = this.#buckets.get(number) ?? [];
-    this.#buckets.delete(number);
-    for (const task of [...bucket].sort((a, b) => a.revision - b.revision)) this.#ready.add(task);
-    this.#pump();
+  #put(partition: OwnedPartition, entry: { key: string; value: string; revision: number }, at: number): void {
+    const { key, value, revision } = entry;
+    const how = { parked: partition.state === "loading", round: partition.round };
+    this.#index.put(key, partition.number, at, revision, how);
+    if (at <= this.#host.host.clock.now() + soon) this.#cache.put(key, value, revision);
   }
 
-  #forget(task: Waiting): void {
-    this.#buckets.get(task.bucket)?.delete(task);
-    this.#ready.delete(task);
-    if (task.partition.tasks.get(task.key) === task) task.partition.tasks.delete(task.key);
+  /** Sets the alarm for the next bucket, and gives out what is due. */
+  #look(): void {
+    const at = this.#index.nextAt ?? Infinity;
+    if (at !== this.#alarmAt) {
+      this.#alarm?.cancel();
+      this.#alarmAt = at;
+      this.#alarm = at === Infinity ? undefined : this.#alarms.at(at, () => this.#ring());
+    }
+    this.#dispatch();
   }
 
-  #pump(): void {
-    for (const task of this.#ready) {
-      if (this.#running.size >= this.#settings.concurrency) return;
-      const { partition, key } = task;
-      if (!partition.current) continue;
-      this.#ready.delete(task);
-      if (partition.leaving || this.#running.has(key)) continue;
-      this.#begin(task);
+  #ring(): void {
+    this.#alarmAt = Infinity;
+    this.#index.wake(this.#host.host.clock.now());
+    this.#look();
+  }
+
+  #dispatch(): void {
+    for (const worker of this.#idle) {
+      if (!worker.isFree) {
+        this.#idle.delete(worker);
+        continue;
+      }
+      const due = this.#halted ? undefined : this.#nextDue();
+      if (due === undefined) return;
+      const { partition } = due;
+      const job: Job = { ...due, value: this.#cache.take(due.key, due.revision), partition };
+      const run = new AssignedRun(job, this.#services);
+      this.#out.set(due.key, { run, newest: undefined });
+      partition.running += 1;
+      this.#idle.delete(worker);
+      worker.give(run);
     }
   }
 
-  #begin({ key, partition, revision }: Waiting): void {
-    const work = runAssigned({
-      key,
-      seen: revision,
-      ...this.#tasks,
-      deadLetters: this.#deadLetters,
-      lease: partition.lease,
-      settings: this.#settings,
-      host: this.#host,
-    });
-    const ended = work.ended.then((since) => {
-      this.#running.delete(key);
-      const task = partition.tasks.get(key);
-      if (task !== undefined && task.revision >= since && !partition.leaving) this.#await(task);
-      this.#pump();
-    });
-    this.#running.set(key, { partition, work, ended });
+  /** The first that is ready and may begin. */
+  #nextDue(): Pick<Job, "key" | "revision" | "partition"> | undefined {
+    for (let due = this.#index.take(); due !== undefined; due = this.#index.take()) {
+      const { key, revision } = due;
+      const partition = this.#partitions.get(due.partition);
+      if (partition === undefined || partition.state === "draining") {
+        this.#index.delete(key);
+        continue;
+      }
+      if (partition.serves) return { key, revision, partition };
+      // In doubt, or with a lease that is about to go: it waits until that is known.
+      const again = this.#host.host.clock.now() + pauseAfterFailure;
+      this.#index.put(key, due.partition, again, revision, { parked: false, round: partition.round });
+    }
+    return undefined;
   }
 }

@@ -1,115 +1,59 @@
+import { Observable } from "rxjs";
 import { Locks, type Lock } from "../cluster/locks";
-import { epochMap, type EpochMap } from "../cluster/epoch";
-import { reach, type Reached } from "../cluster/reached";
 import { parseDuration, type Duration } from "../duration";
-import { OstinatoError } from "../errors";
-import { hashName } from "../identity";
-import { readAssignment, readQueueRecord, requireId, type Assignment, type QueueRecord } from "../rules/queue-record";
-import type { Entry, RevisionMap } from "../store";
-import type { DeadLetter } from "./assigned-run";
+import { OstinatoError, toError } from "../errors";
+import type { Assignment } from "../rules/queue-record";
+import { eachAtOnce } from "./bulk";
+import { unknownLetter, type DeadLetter } from "./dead-letters";
 import { Execution } from "./execution";
 import type { QueueHost, QueueSettings } from "./options";
-
-/** An assigned task as it stands. */
-export interface AssignedTask<P = unknown> {
-  id: string;
-  payload: P;
-  /** When it is due next. */
-  due: Date;
-  every?: number;
-  cron?: string;
-  timeZone?: string;
-  /** Attempts at the present due time. */
-  attempt: number;
-  running: boolean;
-}
-
-export interface AssignManyOptions {
-  /** Called after each one, with how many have been dealt with. */
-  onProgress?: (done: number) => void;
-}
-
-/**
- * Tasks that any process assigns by id and one process at a time runs when they are due, at least once. Execution, where
- * there is a `run`, begins with the runtime, or at once if that runs.
- */
-export interface Queue<P = unknown> extends AsyncDisposable {
-  readonly name: string;
-  readonly accepting: boolean;
-  readonly executing: boolean;
-  /** Everything of an earlier assignment of the id is replaced. @throws OstinatoError ERR_NOT_ACCEPTING, and for what is refused */
-  assign(assignment: Assignment<P>): Promise<"created" | "updated">;
-  /** What is refused is counted and does not stop the others; an error of the store does. */
-  assignMany(
-    assignments: Iterable<Assignment<P>> | AsyncIterable<Assignment<P>>,
-    options?: AssignManyOptions,
-  ): Promise<{ created: number; updated: number; rejected: number }>;
-  /** Whether there was one. A run in progress ends, and nothing follows it. */
-  remove(id: string): Promise<boolean>;
-  get(id: string): Promise<AssignedTask<P> | undefined>;
-  size(): Promise<number>;
-  /** Removes all; resolves to how many. */
-  clear(): Promise<number>;
-  list(options?: { prefix?: string }): AsyncIterable<AssignedTask<P>>;
-  startAccepting(): Promise<void>;
-  stopAccepting(): Promise<void>;
-  startExecuting(): Promise<void>;
-  /** Resolves when what runs here has ended. */
-  stopExecuting(): Promise<void>;
-  tryLock(id: string): Promise<Lock | false>;
-  tryAutoLock(id: string, duration: Duration): Promise<boolean>;
-  unlock(lock: Lock): Promise<void>;
-  deadLetters(): AsyncIterable<DeadLetter>;
-}
+import { workersOf, ownersOf } from "./overview";
+import type { Assigned, AssignedTask, AssignManyOptions, Queue, QueueEvent, QueueWorker } from "./queue-api";
+import { leasePrefix } from "./shard";
+import { Shards } from "./shards";
+import type { QueueStats } from "./stats";
+import { AssignedTasks } from "./tasks";
 
 /** @throws OstinatoError ERR_QUEUE_MISMATCH; as the store's calls do. */
 export async function openQueue(settings: QueueSettings, host: QueueHost, closed: () => void): Promise<AssignedQueue> {
-  const { name, partitions } = settings;
-  const leases = await reach(host.store, "leases", `queue.${name}.`, host.clock);
-  try {
-    await leases.view.ready;
-    await leases.map.create(`queue.${name}.config`, JSON.stringify({ v: 1, partitions }));
-    const config = await leases.map.get(`queue.${name}.config`);
-    const fixed = (JSON.parse(config?.value ?? "{}") as { partitions?: number }).partitions;
-    if (fixed !== partitions) {
-      const text = `the queue "${name}" has ${String(fixed)} partitions, not ${String(partitions)}`;
-      throw new OstinatoError("ERR_QUEUE_MISMATCH", `${text}: use the same number everywhere`);
-    }
-    const tasks = await epochMap(host.store, `tasks-${name}`);
-    return new AssignedQueue(settings, host, leases, tasks, closed);
-  } catch (error) {
-    await leases.view.close();
-    throw error;
-  }
+  const shards = await Shards.open(settings, host.host.clock, host.host.alarms);
+  return new AssignedQueue(settings, host, shards, closed);
 }
 
-/** One queue over one store. */
+/** One queue as one process has it. */
 export class AssignedQueue implements Queue {
   readonly name: string;
   readonly executable: boolean;
+  readonly events: Observable<QueueEvent>;
   readonly #settings: QueueSettings;
   readonly #host: QueueHost;
-  readonly #leases: Reached;
-  readonly #tasks: EpochMap;
-  readonly #deadLetters: RevisionMap;
-  readonly #locks: Locks;
+  readonly #shards: Shards;
+  readonly #tasks: AssignedTasks;
+  readonly #locks = new Map<number, Locks>();
   readonly #closed: () => void;
+  readonly #listeners = new Set<(event: QueueEvent) => void>();
+  readonly #unlisten: (() => void)[];
   #accepting = true;
   #execution: Execution | undefined;
   #ending: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  constructor(settings: QueueSettings, host: QueueHost, leases: Reached, tasks: EpochMap, closed: () => void) {
+  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, closed: () => void) {
     this.name = settings.name;
     this.executable = settings.run !== undefined;
     this.#settings = settings;
     this.#host = host;
-    this.#leases = leases;
-    this.#tasks = tasks;
+    this.#shards = shards;
     this.#closed = closed;
-    this.#deadLetters = host.store.map(`dead-${settings.name}`);
-    const { clock, nodeId: holder } = host;
-    this.#locks = new Locks({ ...leases, prefix: `queue.${this.name}.lock.`, holder, clock, lease: settings.lease });
+    this.#tasks = new AssignedTasks(settings, shards, host.host.clock);
+    this.events = new Observable((subscriber) => {
+      const listener = (event: QueueEvent): void => subscriber.next(event);
+      this.#listeners.add(listener);
+      return () => this.#listeners.delete(listener);
+    });
+    this.#unlisten = settings.stores.map((store) =>
+      store.onEvent((event) => this.#tell({ ...event, store: store.description })),
+    );
   }
 
   get accepting(): boolean {
@@ -122,69 +66,56 @@ export class AssignedQueue implements Queue {
 
   async assign(assignment: Assignment): Promise<"created" | "updated"> {
     this.#requireAccepting();
-    const record = readAssignment(assignment, this.#host.clock.now(), this.#settings.bucket);
-    const { map } = this.#tasks;
-    const key = this.#key(record.id);
-    for (;;) {
-      const entry = await map.get(key);
-      // Who runs it goes on running it, and finds the newer definition when it has ended.
-      const run = entry && readQueueRecord(entry.value)?.run;
-      const value = JSON.stringify(run === undefined ? record : { ...record, run });
-      const written = await (entry === undefined ? map.create(key, value) : map.update(key, value, entry.revision));
-      if (written.ok) return entry === undefined ? "created" : "updated";
-    }
+    return this.#tasks.assign(assignment);
   }
 
   async assignMany(
     assignments: Iterable<Assignment> | AsyncIterable<Assignment>,
-    { onProgress }: AssignManyOptions = {},
-  ): Promise<{ created: number; updated: number; rejected: number }> {
+    { onProgress, onRejected }: AssignManyOptions = {},
+  ): Promise<Assigned> {
+    this.#requireAccepting();
     const counts = { created: 0, updated: 0, rejected: 0 };
+    const { length, size } = assignments as { length?: number; size?: number };
+    const total = length ?? size;
     let done = 0;
-    for await (const assignment of assignments) {
+    await eachAtOnce(assignments, async (assignment) => {
       try {
         counts[await this.assign(assignment)] += 1;
       } catch (error) {
-        if (!(error instanceof OstinatoError) || !error.code.startsWith("ERR_INVALID_")) throw error;
+        if (!isRefusal(error)) throw error;
         counts.rejected += 1;
+        onRejected?.(assignment, error);
       }
-      onProgress?.((done += 1));
-    }
+      onProgress?.((done += 1), total);
+    });
     return counts;
   }
 
   async remove(id: string): Promise<boolean> {
     this.#requireAccepting();
-    const key = this.#key(requireId(id));
-    for (;;) {
-      const entry = await this.#tasks.map.get(key);
-      if (entry === undefined) return false;
-      if ((await this.#tasks.map.delete(key, entry.revision)).ok) return true;
-    }
+    return this.#tasks.remove(id);
   }
 
-  async get(id: string): Promise<AssignedTask | undefined> {
-    const entry = await this.#tasks.map.get(this.#key(requireId(id)));
-    return entry && taskOf(entry);
+  get(id: string): Promise<AssignedTask | undefined> {
+    return this.#tasks.get(id);
   }
 
   async size(): Promise<number> {
     let count = 0;
-    for await (const entry of this.#tasks.map.list("")) count += readQueueRecord(entry.value) === undefined ? 0 : 1;
+    for await (const task of this.#tasks.list("")) count += Number(task !== undefined);
     return count;
   }
 
   async clear(): Promise<number> {
     let count = 0;
-    for await (const { id } of this.list()) if (await this.remove(id)) count += 1;
+    await eachAtOnce(this.list(), async ({ id }) => {
+      if (await this.remove(id)) count += 1;
+    });
     return count;
   }
 
-  async *list({ prefix = "" }: { prefix?: string } = {}): AsyncGenerator<AssignedTask> {
-    for await (const entry of this.#tasks.map.list("")) {
-      const task = taskOf(entry);
-      if (task?.id.startsWith(prefix) === true) yield task;
-    }
+  list({ prefix = "" }: { prefix?: string } = {}): AsyncIterable<AssignedTask> {
+    return this.#tasks.list(prefix);
   }
 
   async startAccepting(): Promise<void> {
@@ -196,12 +127,20 @@ export class AssignedQueue implements Queue {
   }
 
   async startExecuting(): Promise<void> {
-    if (!this.executable)
-      throw new OstinatoError("ERR_NOT_EXECUTABLE", `the queue "${this.name}" was made without run`);
+    if (!this.executable) {
+      throw new OstinatoError("ERR_NOT_EXECUTABLE", `the queue "${this.name}" was made without run: it only assigns`);
+    }
     await this.#ending;
     if (this.#disposed !== undefined)
       throw new OstinatoError("ERR_STOPPED", `the queue "${this.name}" has been closed`);
-    this.#execution ??= new Execution(this.#settings, this.#host, this.#leases, this.#tasks, this.#deadLetters);
+    this.#execution ??= new Execution(this.#settings, this.#host, this.#shards, {
+      onGivenUp: ({ id }, reason, error) => {
+        const message = error?.message ?? "unknown";
+        const about = { queue: this.name, task: id, reason, err: error };
+        this.#host.host.logger.error(about, `an assigned task went to the dead letters: ${message}`);
+        this.#tell({ type: "deadLetter", id, reason, error: message });
+      },
+    });
   }
 
   async stopExecuting(): Promise<void> {
@@ -211,22 +150,52 @@ export class AssignedQueue implements Queue {
     await this.#ending;
   }
 
-  tryLock(id: string): Promise<Lock | false> {
-    return this.#locks.tryLock(id);
+  async tryLock(id: string): Promise<Lock | false> {
+    return this.#locksFor(id).tryLock(id);
   }
 
   async tryAutoLock(id: string, duration: Duration): Promise<boolean> {
-    return this.#locks.tryAutoLock(id, parseDuration("duration", duration, { min: 1 }));
+    return this.#locksFor(id).tryAutoLock(id, parseDuration("duration", duration, { min: 1 }));
   }
 
-  unlock(lock: Lock): Promise<void> {
-    return this.#locks.unlock(lock);
+  async unlock(lock: Lock): Promise<void> {
+    await this.#locksFor(lock.id).unlock(lock);
   }
 
   async *deadLetters(): AsyncGenerator<DeadLetter> {
-    for await (const entry of this.#deadLetters.list("")) yield JSON.parse(entry.value) as DeadLetter;
+    for (const { deadLetters } of this.#shards.requireAll()) yield* deadLetters.list();
   }
 
+  async retryDeadLetter(key: string): Promise<void> {
+    for (const { deadLetters } of this.#shards.all) {
+      const letter = await deadLetters.get(key);
+      if (letter === undefined) continue;
+      if (letter.id === undefined) unknownLetter(key);
+      await this.#tasks.runNow(letter.id, letter.payload);
+      await deadLetters.remove(key);
+      return;
+    }
+    unknownLetter(key);
+  }
+
+  async removeDeadLetter(key: string): Promise<boolean> {
+    for (const { deadLetters } of this.#shards.all) if (await deadLetters.remove(key)) return true;
+    return false;
+  }
+
+  stats(): QueueStats | undefined {
+    return this.#execution?.stats();
+  }
+
+  workers(): QueueWorker[] {
+    return workersOf(this.name, this.#shards);
+  }
+
+  owners(): (string | undefined)[] {
+    return ownersOf(this.name, this.#shards);
+  }
+
+  /** The runtime's deadline has come. */
   hurry(): void {
     this.#execution?.hurry();
   }
@@ -238,33 +207,41 @@ export class AssignedQueue implements Queue {
   async #dispose(): Promise<void> {
     this.#accepting = false;
     await this.stopExecuting();
-    await this.#locks.close();
-    await this.#leases.view.close();
+    await Promise.all([...this.#locks.values()].map((locks) => locks.close()));
+    await this.#shards.close();
+    for (const end of this.#unlisten) end();
+    for (const store of this.#settings.stores) if (store !== this.#host.store) await store.close();
     this.#closed();
+  }
+
+  #tell(event: QueueEvent): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#host.host.logger.warn({ err: toError(error) }, "a listener to a queue's events threw");
+      }
+    }
+  }
+
+  #locksFor(id: string): Locks {
+    const { shard } = this.#shards.place(id);
+    let locks = this.#locks.get(shard.index);
+    if (locks === undefined) {
+      const { clock, nodeId: holder } = this.#host.host;
+      const prefix = `${leasePrefix(this.name)}lock.`;
+      locks = new Locks({ ...shard.leases, prefix, holder, clock, lease: this.#settings.lease });
+      this.#locks.set(shard.index, locks);
+    }
+    return locks;
   }
 
   #requireAccepting(): void {
     if (this.#accepting) return;
     throw new OstinatoError("ERR_NOT_ACCEPTING", `the queue "${this.name}" accepts nothing: startAccepting() first`);
   }
-
-  #key(id: string): string {
-    return `${String(hashName(id) % this.#settings.partitions)}.${id}`;
-  }
 }
 
-function taskOf(entry: Entry): AssignedTask | undefined {
-  const record = readQueueRecord(entry.value);
-  if (record === undefined) return undefined;
-  const { id, payload, due, attempt, every, cron, timeZone, run }: QueueRecord = record;
-  return {
-    id,
-    payload,
-    due: new Date(due),
-    attempt,
-    running: run !== undefined,
-    ...(every === undefined ? {} : { every }),
-    ...(cron === undefined ? {} : { cron }),
-    ...(timeZone === undefined ? {} : { timeZone }),
-  };
+function isRefusal(error: unknown): error is OstinatoError {
+  return error instanceof OstinatoError && error.code.startsWith("ERR_INVALID_");
 }

@@ -1,11 +1,13 @@
 import { OstinatoError } from "../errors";
 import { parseQueue, type QueueHost, type QueueOptions } from "./options";
-import { openQueue, type AssignedQueue, type Queue } from "./queue";
+import { openQueue, type AssignedQueue } from "./queue";
+import type { Queue } from "./queue-api";
 
 /** The queues of one runtime: they execute from its start on, and are ended by its stop. */
 export class Queues {
   readonly #host: QueueHost;
   readonly #open = new Map<string, Promise<AssignedQueue>>();
+  readonly #ready = new Map<string, AssignedQueue>();
   #running = false;
 
   constructor(host: QueueHost) {
@@ -13,16 +15,25 @@ export class Queues {
   }
 
   async open<P>(options: QueueOptions<P>): Promise<Queue<P>> {
-    const settings = parseQueue(options);
+    const settings = parseQueue(options, this.#host.store);
     if (this.#open.has(settings.name)) {
       throw new OstinatoError("ERR_DUPLICATE_NAME", `the queue "${settings.name}" is open in this runtime already`);
     }
-    const opening = openQueue(settings, this.#host, () => this.#open.delete(settings.name));
+    const opening = openQueue(settings, this.#host, () => {
+      this.#open.delete(settings.name);
+      this.#ready.delete(settings.name);
+    });
     this.#open.set(settings.name, opening);
     opening.catch(() => this.#open.delete(settings.name));
     const queue = await opening;
+    this.#ready.set(settings.name, queue);
     if (this.#running && settings.run !== undefined) await queue.startExecuting();
     return queue as unknown as Queue<P>;
+  }
+
+  /** Those that are open, by name. */
+  get list(): Queue[] {
+    return [...this.#ready.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   start(): void {

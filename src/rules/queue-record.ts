@@ -1,5 +1,6 @@
 import { OstinatoError } from "../errors";
 import { parseDuration, type Duration } from "../duration";
+import type { Schedule } from "../schedule";
 import { cron as cronSchedule } from "../schedules/cron";
 import { refuse, refuseUnknown } from "../validate";
 
@@ -32,8 +33,13 @@ export interface QueueRecord {
   attempt: number;
   retryAt?: number;
   /** Who runs it, under which tenure of the partition; absent while nobody does. */
-  run?: { id: string; owner: number };
+  run?: { id: string; owner: number; node: string };
+  /** The last message of a producer that went into it, and when the stream that numbers them was made. */
+  intake?: { epoch: number; sequence: number };
 }
+
+/** What is done about times that were missed: one run for all (the first of them), none, or one for each. */
+export type QueueMisfire = "once" | "skip" | "all";
 
 const longestId = 512;
 const names = ["id", "payload", "at", "every", "cron", "timeZone"];
@@ -84,11 +90,27 @@ export function readAssignment(given: Assignment, now: number, bucket: number): 
 /** The first due time after `after`; undefined for what runs once. */
 export function nextDue({ due, every, cron, timeZone }: QueueRecord, after: number): number | undefined {
   if (cron !== undefined) {
-    const schedule = cronSchedule(cron, timeZone === undefined ? {} : { timeZone });
-    return schedule.next(new Date(Math.max(due, after)))?.getTime();
+    return scheduleOf(cron, timeZone)
+      .next(new Date(Math.max(due, after)))
+      ?.getTime();
   }
   if (every === undefined) return undefined;
   return due + every * Math.max(1, Math.floor((after - due) / every) + 1);
+}
+
+const schedules = new Map<string, Schedule>();
+const schedulesKept = 1_000;
+
+/** Reading an expression costs many times what its use does, and many entities have the same. */
+function scheduleOf(expression: string, timeZone: string | undefined): Schedule {
+  const key = `${timeZone ?? ""} ${expression}`;
+  let schedule = schedules.get(key);
+  if (schedule === undefined) {
+    schedule = cronSchedule(expression, timeZone === undefined ? {} : { timeZone });
+    if (schedules.size >= schedulesKept) schedules.clear();
+    schedules.set(key, schedule);
+  }
+  return schedule;
 }
 
 /** When the record wants to be looked at: a retry may be later than the time it answers. */

@@ -1,8 +1,13 @@
 import type { Task } from "../task";
-import type { Runtime } from "./api";
+
+interface Startable {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  readonly finished: Promise<void>;
+}
 
 /** The runtime as a task: starts, runs until its signal is aborted, stops; fails when the tree fails. */
-export function asTask(runtime: Pick<Runtime, "start" | "stop" | "finished">, throwIfLate: () => void): Task {
+export function asTask(runtime: Startable, throwIfLate: () => void): Task {
   return async ({ signal }) => {
     await runtime.start();
     const stop = (): void => void runtime.stop();

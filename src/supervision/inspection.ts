@@ -1,11 +1,10 @@
-import type { InspectionEvent } from "xstate";
+import type { InspectionEvent, Observer } from "xstate";
 import { toError } from "../errors";
-import type { RuntimeOptions } from "./api";
 import type { Report } from "./report";
 
 /** An observer that throws would wedge the actor that it observes. */
 export function guarded(
-  inspect: NonNullable<RuntimeOptions["inspect"]>,
+  inspect: Observer<InspectionEvent> | ((event: InspectionEvent) => void),
   report: Report,
 ): (event: InspectionEvent) => void {
   return (event) => {

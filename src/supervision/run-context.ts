@@ -10,11 +10,15 @@ export interface Progress {
   note?: string;
 }
 
+/** What of a record a run's context is made from. */
+export type RunRecord = Pick<TaskRecord, "attempt" | "runId"> &
+  Partial<Pick<TaskRecord, "tick" | "startedAt" | "catchUp" | "previousRun">>;
+
 /** What a run is lent, made only when it asks: most runs never look at their signal, their logger or the run before. */
 interface Lent {
   readonly host: Host;
   readonly name: string;
-  readonly record: TaskRecord;
+  readonly record: RunRecord;
   controller: AbortController | undefined;
   reason: Error | undefined;
   logger: TaskContext["logger"] | undefined;
@@ -58,7 +62,7 @@ const previousRun = onDemand(({ record }) => record.previousRun && summarize(rec
 export function contextFor(
   host: Host,
   name: string,
-  record: TaskRecord,
+  record: RunRecord,
   token: number,
   onProgress: (progress: Progress) => void,
 ): RunContext {

@@ -142,7 +142,7 @@ export class SupervisorChild implements Child {
   }
 
   lines(): string[] {
-    const below = [...this.children].map((child) => child.lines());
+    const below = [...this.children].map((child) => child.lines()).filter((lines) => lines.length > 0);
     const drawn = below.flatMap((lines, index) => {
       const last = index === below.length - 1;
       return lines.map((line, at) => (at === 0 ? (last ? "└─ " : "├─ ") : last ? "   " : "│  ") + line);

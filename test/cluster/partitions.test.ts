@@ -29,7 +29,7 @@ class Worker {
     this.partitions = new Partitions({
       ...shared,
       queue: "q",
-      count,
+      partitions: Array.from({ length: count }, (_, index) => index),
       membership: this.membership,
       random: () => 0,
       onOwned: (partition, lease) => this.leases.set(partition, lease),

@@ -15,7 +15,7 @@ const refused: [asked: () => unknown, code: string, named: string[]][] = [
     "ERR_INVALID_TIME_ZONE",
     ["daily.timeZone", 'got "Europe/Pariss"', 'did you mean "Europe/Paris"'],
   ],
-  [() => interval("5 parsecs"), "ERR_INVALID_DURATION", ["interval", '"90s"', 'got "5 parsecs"']],
+  [() => interval("5 parsecs" as "5m"), "ERR_INVALID_DURATION", ["interval", '"90s"', 'got "5 parsecs"']],
   [() => interval(0), "ERR_INVALID_DURATION", ["interval", "at least 1ms", "got 0"]],
   [() => cron("0 0 31 2 *"), "ERR_INVALID_SCHEDULE", ["0 0 31 2 *", "never run"]],
   [() => cron("0 24 * * *"), "ERR_INVALID_SCHEDULE", ["hour", "0 to 23", 'got "24"']],

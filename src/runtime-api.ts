@@ -1,21 +1,21 @@
 import type { Logger } from "pino";
 import type { Observable } from "rxjs";
 import type { Actor, AnyActorLogic, InspectionEvent, Observer } from "xstate";
-import type { Clock } from "../clock";
-import type { NodeInfo } from "../cluster/nodes";
-import type { RuntimeLocks } from "../cluster/runtime-locks";
-import { parseDuration, type Duration } from "../duration";
-import { defaultNodeId } from "../identity";
-import type { QueueOptions } from "../queue/options";
-import type { Queue } from "../queue/queue";
-import type { Store } from "../store";
-import type { Task } from "../task";
-import { refuse, refuseUnknown, requireBoolean, requireFunction, requireString } from "../validate";
-import type { SupervisorHandle, TaskHandle } from "./handles";
-import type { TreeEntry } from "./outline";
-import type { RuntimeEvent } from "./report";
-import type { SpawnSpec } from "./spec";
-import type { SuperviseSpec } from "./tree";
+import type { Clock } from "./clock";
+import type { NodeInfo } from "./cluster/nodes";
+import type { RuntimeLocks } from "./cluster/runtime-locks";
+import { parseDuration, type Duration } from "./duration";
+import { defaultNodeId } from "./identity";
+import type { QueueOptions } from "./queue/options";
+import type { Queue } from "./queue/queue-api";
+import type { Store } from "./store";
+import type { Task } from "./task";
+import { refuse, refuseUnknown, requireBoolean, requireFunction, requireString } from "./validate";
+import type { SupervisorHandle, TaskHandle } from "./supervision/handles";
+import type { TreeEntry } from "./supervision/outline";
+import type { RuntimeEvent } from "./supervision/report";
+import type { SpawnSpec } from "./supervision/spec";
+import type { SuperviseSpec } from "./supervision/tree";
 
 /** What a runtime may be given; everything has a default. */
 export interface RuntimeOptions {
@@ -67,6 +67,8 @@ export interface Runtime extends AsyncDisposable {
    *   as the store's calls do.
    */
   queue<P = unknown>(options: QueueOptions<P>): Promise<Queue<P>>;
+  /** The queues that are open in this runtime, by name. */
+  queues(): Queue[];
   /** The handle of a task that is in the tree. */
   get(name: string): TaskHandle | undefined;
   start(): Promise<void>;

@@ -1,0 +1,34 @@
+/** What is given is dealt with so many at a time: enough to fill the way to a server and back. */
+const window = 1_024;
+
+/**
+ * Calls `deal` for each of the items, no more than a fixed number at a time: a source is read no faster than that. The
+ * first error ends it, once what was under way has ended.
+ */
+export async function eachAtOnce<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  deal: (item: T) => Promise<void>,
+  most = window,
+): Promise<void> {
+  let underWay = 0;
+  let failure: { error: unknown } | undefined;
+  let wake = (): void => undefined;
+  const ended = (): void => {
+    underWay -= 1;
+    wake();
+  };
+  const below = async (limit: number): Promise<void> => {
+    while (underWay >= limit) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  for await (const item of items) {
+    underWay += 1;
+    deal(item).then(ended, (error: unknown) => {
+      failure ??= { error };
+      ended();
+    });
+    await below(most);
+    if (failure !== undefined) break;
+  }
+  await below(1);
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,0 +1,104 @@
+import { OstinatoError, type ErrorCode } from "../errors";
+import { randomId } from "../identity";
+import type { GivenUp } from "../rules/completion";
+import type { QueueRecord } from "../rules/queue-record";
+import type { Entry, RevisionMap } from "../store";
+
+/** What could not be accepted, or was given up. */
+export interface DeadLetter {
+  /** Names this letter: for `retryDeadLetter` and `removeDeadLetter`. */
+  key: string;
+  /** `refused`: it could not be accepted. `crashed`: every process that ran it died meanwhile. */
+  reason: GivenUp | "refused";
+  /** The task's id; undefined where none could be read. */
+  id: string | undefined;
+  /** The task's payload; of what could not be read, the beginning of it as text. */
+  payload: unknown;
+  /** The message of the last error. */
+  error: string;
+  /** Its code, if it had one. */
+  code?: string;
+  /** How often it was tried. */
+  attempts: number;
+  /** Milliseconds of the wall of the process that gave it up. */
+  at: number;
+  /** The node that gave it up. */
+  node: string;
+}
+
+/** What a letter is made from. */
+export type NewDeadLetter = Omit<DeadLetter, "key">;
+
+/** The dead letters of one queue in one store, each under a key that begins with its time. */
+export class DeadLetters {
+  readonly #map: RevisionMap;
+
+  constructor(map: RevisionMap) {
+    this.#map = map;
+  }
+
+  /** @param id makes the key: who writes the same letter twice writes it once. */
+  async add(letter: NewDeadLetter, id = randomId()): Promise<string> {
+    const key = `${letter.at.toString(36).padStart(9, "0")}-${id}`;
+    await this.#map.create(key, JSON.stringify({ v: 1, ...letter }));
+    return key;
+  }
+
+  async get(key: string): Promise<DeadLetter | undefined> {
+    const entry = await this.#map.get(key);
+    return entry && read(entry);
+  }
+
+  async remove(key: string): Promise<boolean> {
+    const entry = await this.#map.get(key);
+    return entry !== undefined && (await this.#map.delete(key, entry.revision)).ok;
+  }
+
+  async *list(): AsyncGenerator<DeadLetter> {
+    for await (const entry of this.#map.list("")) {
+      const letter = read(entry);
+      if (letter !== undefined) yield letter;
+    }
+  }
+}
+
+/** The letter of a task that was given up. */
+export function letterOf(
+  record: QueueRecord,
+  reason: GivenUp,
+  thrown: Error | undefined,
+  where: { now: number; node: string },
+): NewDeadLetter {
+  const error = reason === "discarded" && thrown?.cause instanceof Error ? thrown.cause : thrown;
+  return {
+    reason,
+    id: record.id,
+    payload: record.payload,
+    error: error?.message ?? "unknown",
+    ...codeOf(error),
+    attempts: record.attempt,
+    at: where.now,
+    node: where.node,
+  };
+}
+
+/** The code of an error that has one. */
+export function codeOf(error: unknown): { code?: string } {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === "string" ? { code } : {};
+}
+
+/** @throws OstinatoError ERR_UNKNOWN_TASK */
+export function unknownLetter(key: string): never {
+  const code: ErrorCode = "ERR_UNKNOWN_TASK";
+  throw new OstinatoError(code, `there is no dead letter ${JSON.stringify(key)}: deadLetters() lists their keys`);
+}
+
+function read({ key, value }: Entry): DeadLetter | undefined {
+  try {
+    const { v, ...letter } = JSON.parse(value) as DeadLetter & { v: number };
+    return v === 1 ? { ...letter, key } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,133 @@
+import type { AnyActorLogic, AnyActorRef } from "xstate";
+import { partitionMachine, type PartitionEvent } from "../../machines/partition";
+import type { Lease } from "../cluster/lease";
+import { toError } from "../errors";
+import type { Change, Watch } from "../store";
+import { spawnActor, stopActor } from "../supervision/spawn";
+import type { Shard } from "./shard";
+import { writeSurely } from "./sure-write";
+
+export interface OwnedPartitionOptions {
+  readonly queue: string;
+  readonly number: number;
+  readonly shard: Shard;
+  readonly lease: Lease;
+  readonly parent: AnyActorRef;
+  readonly node: string;
+  /** A change of a task. In the round of the present load; parked as long as that lasts. */
+  readonly onChange: (change: Change) => void;
+  /** All of it is known. */
+  readonly onLoaded: () => void;
+  readonly warn: (message: string, error: Error) => void;
+  readonly pause: () => Promise<void>;
+}
+
+/**
+ * One partition that is owned here. It is loaded when the watch has delivered everything, and with it the fence: a record
+ * that was written after the lease was won, so that what was assigned before that is certain to be known too.
+ */
+export class OwnedPartition {
+  readonly number: number;
+  readonly shard: Shard;
+  readonly lease: Lease;
+  readonly actor: AnyActorRef;
+  /** Counts the loads; two that follow each other differ. */
+  round = 1;
+  /** How many of its tasks workers have in hand. */
+  running = 0;
+  readonly #options: OwnedPartitionOptions;
+  readonly #fenceKey: string;
+  #watch: Watch | undefined;
+  #current = false;
+  /** The revision of the fence, as written and as delivered. */
+  #fence: number | undefined;
+  #seen = 0;
+  #left = false;
+
+  constructor(options: OwnedPartitionOptions) {
+    const { queue, number, shard, lease, parent } = options;
+    this.#options = options;
+    this.number = number;
+    this.shard = shard;
+    this.lease = lease;
+    // An id is never empty: no task can have this key.
+    this.#fenceKey = `${String(number)}.`;
+    const input = { queue, partition: number, token: lease.token ?? 0, store: shard.store.description };
+    this.actor = spawnActor(parent, partitionMachine as AnyActorLogic, `queue:${queue}#${String(number)}`, input);
+  }
+
+  /** Whether what is due of it may begin. */
+  get serves(): boolean {
+    return this.state === "serving" && this.lease.valid();
+  }
+
+  get state(): string {
+    return String((this.actor.getSnapshot() as { value: unknown }).value);
+  }
+
+  open(): void {
+    const { onChange } = this.#options;
+    this.#watch = this.shard.tasks.map.watch(this.#fenceKey, {
+      change: (change) => {
+        if (change.key !== this.#fenceKey) return onChange(change);
+        this.#seen = change.revision;
+        return this.#look();
+      },
+      current: () => {
+        this.#current = true;
+        this.#look();
+      },
+      doubt: () => {
+        this.#current = false;
+        this.#seen = 0;
+        this.round = (this.round % 250) + 1;
+        this.#send({ type: "DOUBTED" });
+      },
+    });
+    void this.#writeFence();
+  }
+
+  /** Nothing new of it begins. */
+  leave(reason: string): void {
+    this.#left = true;
+    this.#send({ type: "LEAVE", reason });
+  }
+
+  /** Nothing of it runs any more. */
+  async close(): Promise<void> {
+    this.#send({ type: "DRAINED" });
+    await this.#watch?.close();
+    stopActor(this.actor);
+  }
+
+  async #writeFence(): Promise<void> {
+    const { map } = this.shard.tasks;
+    const { token } = this.lease;
+    const { node, warn, pause } = this.#options;
+    const value = JSON.stringify({ v: 1, fence: token, node });
+    while (!this.#left && this.lease.valid()) {
+      try {
+        const entry = await map.get(this.#fenceKey);
+        const answer = await writeSurely(map, this.#fenceKey, value, entry?.revision ?? 0);
+        if (answer.ok) {
+          this.#fence = answer.revision;
+          this.#look();
+          return;
+        }
+      } catch (error) {
+        warn(`partition ${String(this.number)} cannot be fenced yet`, toError(error));
+        await pause();
+      }
+    }
+  }
+
+  #look(): void {
+    if (!this.#current || this.#fence === undefined || this.#seen < this.#fence || this.state !== "loading") return;
+    this.#send({ type: "LOADED" });
+    this.#options.onLoaded();
+  }
+
+  #send(event: PartitionEvent): void {
+    this.actor.send(event);
+  }
+}

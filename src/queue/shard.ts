@@ -1,0 +1,85 @@
+import { epochMap, type EpochMap } from "../cluster/epoch";
+import { reach, type Reached } from "../cluster/reached";
+import type { Clock } from "../clock";
+import { OstinatoError } from "../errors";
+import type { Store } from "../store";
+import { DeadLetters } from "./dead-letters";
+import type { QueueSettings, QueueShape } from "./options";
+
+const defaultPartitions = 64;
+const defaultBucket = 1_000;
+
+/** The part of a queue that lives in one store: what is shared about some of its partitions. */
+export interface Shard {
+  readonly index: number;
+  readonly store: Store;
+  readonly leases: Reached;
+  readonly tasks: EpochMap;
+  readonly deadLetters: DeadLetters;
+  readonly shape: QueueShape;
+}
+
+interface Config extends QueueShape {
+  v: 1;
+  /** How many stores the queue has, and which of them this is. */
+  stores: number;
+  index: number;
+}
+
+/** What the keys of a queue in the bucket of leases begin with. */
+export const leasePrefix = (queue: string): string => `queue.${queue}.`;
+
+/**
+ * Opens the store and agrees with it on the queue's shape, which whoever comes first has fixed.
+ *
+ * @throws OstinatoError ERR_QUEUE_MISMATCH, ERR_NEWER_VERSION; as the store's calls do.
+ */
+export async function openShard(settings: QueueSettings, index: number, clock: Clock): Promise<Shard> {
+  const { name, stores } = settings;
+  const store = stores[index] as Store;
+  const leases = await reach(store, "leases", leasePrefix(name), clock);
+  try {
+    await leases.view.ready;
+    const shape = await agree(settings, index, leases);
+    const tasks = await epochMap(store, `tasks-${name}`);
+    const deadLetters = new DeadLetters(store.map(`dead-${name}`));
+    return { index, store, leases, tasks, deadLetters, shape };
+  } catch (error) {
+    await leases.view.close();
+    throw error;
+  }
+}
+
+async function agree({ name, stores, ...given }: QueueSettings, index: number, { map }: Reached): Promise<QueueShape> {
+  const key = `${leasePrefix(name)}config`;
+  for (;;) {
+    const entry = await map.get(key);
+    const { partitions = defaultPartitions, bucket = defaultBucket } = given;
+    if (entry === undefined) {
+      const config: Config = { v: 1, partitions, bucket, stores: stores.length, index };
+      await map.create(key, JSON.stringify(config));
+      continue;
+    }
+    const found = JSON.parse(entry.value) as Omit<Config, "v"> & { v: number };
+    if (found.v > 1) {
+      throw new OstinatoError("ERR_NEWER_VERSION", `the queue "${name}" was made by a newer version: upgrade`);
+    }
+    if (given.partitions !== undefined && given.partitions !== found.partitions) {
+      mismatch(name, `has ${found.partitions} partitions, not ${given.partitions}: leave the number out, or give that`);
+    }
+    if (found.stores !== stores.length || found.index !== index) {
+      mismatch(
+        name,
+        `has ${found.stores} stores, of which this is number ${found.index + 1}: give the same stores in the same order`,
+      );
+    }
+    // The bucket may change: it is kept for those who do not say theirs.
+    const config = { ...found, bucket: given.bucket ?? found.bucket };
+    if (config.bucket === found.bucket) return config;
+    if ((await map.update(key, JSON.stringify(config), entry.revision)).ok) return config;
+  }
+}
+
+function mismatch(name: string, what: string): never {
+  throw new OstinatoError("ERR_QUEUE_MISMATCH", `the queue "${name}" ${what}`);
+}

@@ -1,0 +1,138 @@
+import type { Clock } from "../clock";
+import { readAssignment, readQueueRecord, requireId, type Assignment, type QueueRecord } from "../rules/queue-record";
+import type { Entry } from "../store";
+import type { QueueSettings } from "./options";
+import type { AssignedTask } from "./queue-api";
+import { applySchema } from "./schema";
+import type { Shards } from "./shards";
+import { writeSurely } from "./sure-write";
+
+/** Partitions listed ahead of the one whose tasks are being given out. */
+const listedAtOnce = 4;
+
+/** A message of a producer, as a record remembers it. */
+export type IntakeMark = NonNullable<QueueRecord["intake"]>;
+
+/** What anybody may do with the tasks of a queue: each of these is one conditional write on the task's record. */
+export class AssignedTasks {
+  readonly #settings: QueueSettings;
+  readonly #shards: Shards;
+  readonly #clock: Clock;
+
+  constructor(settings: QueueSettings, shards: Shards, clock: Clock) {
+    this.#settings = settings;
+    this.#shards = shards;
+    this.#clock = clock;
+  }
+
+  /**
+   * @param intake the message that asks for it: one that went into the record before, or came before one that did,
+   *   changes nothing.
+   */
+  async assign(assignment: Assignment, intake?: IntakeMark): Promise<"created" | "updated"> {
+    const record = readAssignment(assignment, this.#clock.now(), this.#shards.bucket);
+    await applySchema(this.#settings.schema, record.payload);
+    if (intake !== undefined) record.intake = intake;
+    return this.#store(record);
+  }
+
+  async remove(id: string, intake?: IntakeMark): Promise<boolean> {
+    const { shard, key } = this.#shards.place(requireId(id));
+    const { map } = shard.tasks;
+    for (let entry = await map.get(key); entry !== undefined;) {
+      if (intake !== undefined && isOlder(intake, readQueueRecord(entry.value))) return true;
+      const written = await writeSurely(map, key, undefined, entry.revision);
+      if (written.ok) return true;
+      entry = written.entry;
+    }
+    return false;
+  }
+
+  async get(id: string): Promise<AssignedTask | undefined> {
+    const { shard, key } = this.#shards.place(requireId(id));
+    const entry = await shard.tasks.map.get(key);
+    return entry && taskOf(entry);
+  }
+
+  /** The task is due now; one that is not there is made anew, to run once. */
+  async runNow(id: string, payload: unknown): Promise<void> {
+    const { shard, key } = this.#shards.place(requireId(id));
+    const due = this.#clock.now();
+    for (;;) {
+      const entry = await shard.tasks.map.get(key);
+      const record = entry && readQueueRecord(entry.value);
+      const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
+      delete next.retryAt;
+      const written = await writeSurely(shard.tasks.map, key, JSON.stringify(next), entry?.revision ?? 0);
+      if (written.ok) return;
+    }
+  }
+
+  /** All whose id begins with the prefix. One partition is read after another, so that memory holds a few. */
+  async *list(prefix: string): AsyncGenerator<AssignedTask> {
+    this.#shards.requireAll();
+    const ahead: Promise<AssignedTask[]>[] = [];
+    let next = 0;
+    while (ahead.length > 0 || next < this.#shards.partitions) {
+      while (ahead.length < listedAtOnce && next < this.#shards.partitions) {
+        const part = this.#listPartition(next, prefix);
+        part.catch(() => undefined);
+        ahead.push(part);
+        next += 1;
+      }
+      yield* await (ahead.shift() as Promise<AssignedTask[]>);
+    }
+  }
+
+  async #listPartition(partition: number, prefix: string): Promise<AssignedTask[]> {
+    const tasks: AssignedTask[] = [];
+    const shard = this.#shards.holding(partition);
+    for await (const entry of shard.tasks.map.list(`${String(partition)}.${prefix}`)) {
+      const task = taskOf(entry);
+      if (task !== undefined) tasks.push(task);
+    }
+    return tasks;
+  }
+
+  async #store(record: QueueRecord): Promise<"created" | "updated"> {
+    const { shard, key } = this.#shards.place(record.id);
+    const { map } = shard.tasks;
+    let answer = await writeSurely(map, key, JSON.stringify(record), 0);
+    if (answer.ok) return "created";
+    for (;;) {
+      const { entry } = answer;
+      const old = entry && readQueueRecord(entry.value);
+      if (record.intake !== undefined && isOlder(record.intake, old)) return "updated";
+      const next: QueueRecord = { ...record };
+      // Who runs it goes on running it, and finds the newer definition when it has ended.
+      if (old?.run !== undefined) next.run = old.run;
+      if (old?.intake !== undefined && next.intake === undefined) next.intake = old.intake;
+      answer = await writeSurely(map, key, JSON.stringify(next), entry?.revision ?? 0);
+      if (answer.ok) return entry === undefined ? "created" : "updated";
+    }
+  }
+}
+
+/** Whether the message went into the record already, or one after it did. */
+function isOlder(intake: IntakeMark, record: QueueRecord | undefined): boolean {
+  const known = record?.intake;
+  return known !== undefined && known.epoch === intake.epoch && known.sequence >= intake.sequence;
+}
+
+function taskOf(entry: Entry): AssignedTask | undefined {
+  const record = readQueueRecord(entry.value);
+  if (record === undefined) return undefined;
+  const { id, payload, due, attempt, every, cron, timeZone, run, retryAt } = record;
+  return {
+    id,
+    payload,
+    due: new Date(due),
+    attempt,
+    running: run !== undefined,
+    ...(every === undefined ? {} : { every }),
+    ...(cron === undefined ? {} : { cron }),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(run === undefined ? {} : { node: run.node }),
+    ...(retryAt === undefined ? {} : { retryAt: new Date(retryAt) }),
+  };
+}
