@@ -66,6 +66,7 @@ export class Execution {
       loading: owned.filter(({ state }) => state === "loading").length,
       ...load,
       concurrency: this.#settings.concurrency,
+      lease: this.#settings.lease,
       ...{ succeeded, failed, aborted, deadLetters, rate, lateness },
     };
   }

@@ -17,6 +17,8 @@ export interface AssignedTask<P = unknown> {
   timeZone?: string;
   /** Attempts at the present due time. */
   attempt: number;
+  /** Which part of the queue its id belongs to; `owners()` says who runs that. */
+  partition: number;
   running: boolean;
   /** The node that runs it, or did when it was heard of last. */
   node?: string;

@@ -11,6 +11,8 @@ export interface QueueStats {
   readonly due: number;
   readonly running: number;
   readonly concurrency: number;
+  /** How long a silent process keeps its partitions. */
+  readonly lease: number;
   readonly succeeded: number;
   readonly failed: number;
   /** Runs that were cut short, by a stop or a lost lease. */

@@ -128,6 +128,7 @@ function taskOf(entry: Entry): AssignedTask | undefined {
     payload,
     due: new Date(due),
     attempt,
+    partition: Number.parseInt(entry.key, 10),
     running: run !== undefined,
     ...(every === undefined ? {} : { every }),
     ...(cron === undefined ? {} : { cron }),
