@@ -80,9 +80,10 @@ export function readAssignment(given: Assignment, now: number, bucket: number): 
   if (cron !== undefined) {
     record.cron = cron;
     if (timeZone !== undefined) record.timeZone = timeZone;
-    const next = nextDue(record, first === undefined ? now : first - 1);
+    // A time that `at` names and the calendar has is the first one.
+    const next = scheduleOf(cron, timeZone).next(new Date(first === undefined ? now : first - 1));
     if (next === undefined) throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: "${cron}" is never due`);
-    record.due = next;
+    record.due = next.getTime();
   }
   return record;
 }
