@@ -20,6 +20,8 @@ export interface QueueOptions<P = unknown> {
    * run, because it was assigned by somebody with another schema, goes to the dead letters. `run` gets what it returns.
    */
   schema?: StandardSchema<P>;
+  /** Make the queue if the store does not hold it yet; default true. False: ERR_UNKNOWN_QUEUE. */
+  create?: boolean;
   /** Runs at a time in this process; default 100. */
   concurrency?: number;
   /** Into how many parts the ids are divided, fixed when the queue is first used; default that number, 64 at first. */
@@ -52,6 +54,7 @@ export interface QueueSettings {
   readonly name: string;
   readonly run: ((payload: unknown, context: TaskContext) => unknown) | undefined;
   readonly schema: StandardSchema | undefined;
+  readonly create: boolean;
   readonly concurrency: number;
   readonly lease: number;
   readonly claim: boolean;
@@ -84,7 +87,7 @@ export interface QueueHost {
 
 const names = [
   ...["name", "run", "schema", "concurrency", "partitions", "bucket", "lease", "claim", "retry", "timeout", "misfire"],
-  "stores",
+  ...["stores", "create"],
 ];
 
 /** @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION */
@@ -106,6 +109,7 @@ export function parseQueue<P>(given: QueueOptions<P>, store: Store): QueueSettin
     name,
     run: run as QueueSettings["run"],
     schema: schema === undefined ? undefined : requireSchema("queue.schema", schema),
+    create: requireBoolean("queue.create", given.create ?? true),
     concurrency: requireInteger("queue.concurrency", concurrency, 1, 100_000),
     partitions: partitions === undefined ? undefined : requireInteger("queue.partitions", partitions, 1, 4_096),
     bucket: bucket === undefined ? undefined : parseDuration("queue.bucket", bucket, { min: 1 }),

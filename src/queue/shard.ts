@@ -32,7 +32,7 @@ export const leasePrefix = (queue: string): string => `queue.${queue}.`;
 /**
  * Opens the store and agrees with it on the queue's shape, which whoever comes first has fixed.
  *
- * @throws OstinatoError ERR_QUEUE_MISMATCH, ERR_NEWER_VERSION; as the store's calls do.
+ * @throws OstinatoError ERR_UNKNOWN_QUEUE, ERR_QUEUE_MISMATCH, ERR_NEWER_VERSION; as the store's calls do.
  */
 export async function openShard(settings: QueueSettings, index: number, clock: Clock): Promise<Shard> {
   const { name, stores } = settings;
@@ -50,12 +50,19 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   }
 }
 
-async function agree({ name, stores, ...given }: QueueSettings, index: number, { map }: Reached): Promise<QueueShape> {
+async function agree(
+  { name, stores, create, ...given }: QueueSettings,
+  index: number,
+  { map }: Reached,
+): Promise<QueueShape> {
   const key = `${leasePrefix(name)}config`;
   for (;;) {
     const entry = await map.get(key);
     const { partitions = defaultPartitions, bucket = defaultBucket } = given;
     if (entry === undefined) {
+      if (!create) {
+        throw new OstinatoError("ERR_UNKNOWN_QUEUE", `the store holds no queue "${name}": assigning makes it`);
+      }
       const config: Config = { v: 1, partitions, bucket, stores: stores.length, index };
       await map.create(key, JSON.stringify(config));
       continue;
