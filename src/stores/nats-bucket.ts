@@ -151,7 +151,8 @@ export class NatsBucket {
   }
 }
 
-function creationError(stream: string, error: ApiError): OstinatoError {
+/** What it means that a stream could not be made. */
+export function creationError(stream: string, error: ApiError): OstinatoError {
   const text = `${stream}: ${describe(error)}`;
   if (error.err_code === 10074 || error.err_code === 10005) {
     return new OstinatoError(

@@ -161,7 +161,7 @@ export class NatsFeed {
 }
 
 /** $JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>, two parts more with a domain. */
-function position(reply: string): { stream: number; consumer: number; stored: string; pending: number } {
+export function position(reply: string): { stream: number; consumer: number; stored: string; pending: number } {
   const parts = reply.split(".");
   const offset = parts.length > 9 ? 2 : 0;
   return {

@@ -11,6 +11,13 @@ import { checkServerVersion } from "./nats-versions";
 /** Requests on their way at a time: enough to keep a server busy, few enough that a lease's renewal waits behind little. */
 const window = 1024;
 
+/** A subscription, as those that have it see it. */
+export interface Reception {
+  readonly subject: string;
+  readonly end: () => void;
+  readonly isOver: () => boolean;
+}
+
 /** The connection as the rest of the store sees it: requests, subscriptions, and whether it is there. */
 export class NatsLink {
   private connection: NatsConnection | undefined;
@@ -20,6 +27,9 @@ export class NatsLink {
   private up = false;
   private readonly listeners = new Set<(event: StoreEvent) => void>();
   private readonly returns = new Set<() => void>();
+  /** Subjects that are no inboxes: who may not hear them can still be answered. */
+  private readonly named = new Set<string>();
+  private readonly refusals = new Set<(subject: string) => void>();
 
   constructor(readonly settings: NatsSettings) {}
 
@@ -69,15 +79,19 @@ export class NatsLink {
     return JSON.parse(Buffer.from(answer.data).toString("utf8")) as T & { error?: ApiError };
   }
 
-  publish(subject: string): void {
-    this.connection?.publish(subject);
+  publish(subject: string, payload?: string, reply?: string): void {
+    if (this.isKept) this.connection?.publish(subject, payload, reply === undefined ? undefined : { reply });
   }
 
-  /** Calls `callback` for each message on a subject of its own; returns the subject and the function that ends it. */
-  receive(callback: (message: Msg) => void, failed: (error: Error) => void): { subject: string; end: () => void } {
+  /**
+   * Calls `callback` for each message on a subject, one of its own unless it is given; returns the subject, the function
+   * that ends it and whether it is over.
+   */
+  receive(callback: (message: Msg) => void, failed: (error: Error) => void, given?: string): Reception {
     const { connection } = this;
     if (!connection) throw new NoAnswer("not sent", "not connected");
-    const subject = this.newInbox();
+    const subject = given ?? this.newInbox();
+    if (given !== undefined) this.named.add(given);
     const subscription = connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) failed(error);
@@ -86,6 +100,7 @@ export class NatsLink {
     });
     return {
       subject,
+      isOver: () => connection.isClosed() || subscription.isClosed(),
       end: () => {
         if (!connection.isClosed()) subscription.unsubscribe();
       },
@@ -101,6 +116,12 @@ export class NatsLink {
   onReturn(listener: () => void): () => void {
     this.returns.add(listener);
     return () => this.returns.delete(listener);
+  }
+
+  /** Calls `listener` with a subject that this user has published to and may not. */
+  onRefusal(listener: (subject: string) => void): () => void {
+    this.refusals.add(listener);
+    return () => this.refusals.delete(listener);
   }
 
   /** Refuses new calls at once, lets those under way be answered, then disconnects. */
@@ -165,7 +186,8 @@ export class NatsLink {
     } else if (status.permissionContext?.operation === "publish") {
       const { subject } = status.permissionContext;
       exchange.forbid(subject, `the server does not permit this user to publish to "${subject}"; grant it`);
-    } else if (status.permissionContext) {
+      for (const listener of [...this.refusals]) listener(subject);
+    } else if (status.permissionContext && !this.named.has(status.permissionContext.subject)) {
       const { subject } = status.permissionContext;
       const grant = `${this.settings.connection.inboxPrefix ?? "_INBOX"}.>`;
       exchange.forbidAll(

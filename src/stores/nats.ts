@@ -2,6 +2,7 @@ import { systemClock } from "../clocks/system";
 import type { Store } from "../store";
 import { checkMapName } from "./arguments";
 import { NoAnswer, readError } from "./nats-errors";
+import { NatsIntake } from "./nats-intake";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsStoreOptions } from "./nats-options";
@@ -19,6 +20,7 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
   const settings = parseNatsOptions(options, systemClock);
   const link = new NatsLink(settings);
   const maps = new Map<string, NatsMap>();
+  const intakes = new Map<string, NatsIntake>();
   const map = (name: string): NatsMap => {
     checkMapName(name);
     let made = maps.get(name);
@@ -42,9 +44,14 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
       }
     },
     onEvent: (listener) => link.onEvent(listener),
+    intake(queue) {
+      let made = intakes.get(queue);
+      if (!made) intakes.set(queue, (made = new NatsIntake(link, queue)));
+      return made;
+    },
     close: () =>
       link.close(async () => {
-        await Promise.all([...maps.values()].map((made) => made.end()));
+        await Promise.all([...maps.values(), ...intakes.values()].map((made) => made.end()));
       }),
   };
 }

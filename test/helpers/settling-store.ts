@@ -1,4 +1,5 @@
 import type { Change, RevisionMap, Store, Watch, WatchListener, Written } from "ostinato";
+import type { Intake } from "../../src/store";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -98,6 +99,15 @@ export function settling(store: Store): { store: Store; settled: () => Promise<v
       watch: (prefix, listener) => deliveries.watch(map, prefix, listener),
     };
   };
+  const { intake } = store;
+  const wrapIntake = (real: Intake): Intake => ({
+    get epoch() {
+      return real.epoch;
+    },
+    open: () => counted(real.open()),
+    consume: (listener) => real.consume(listener),
+    done: (sequence) => counted(real.done(sequence)),
+  });
   return {
     store: {
       description: store.description,
@@ -110,6 +120,7 @@ export function settling(store: Store): { store: Store; settled: () => Promise<v
       },
       epoch: (map) => counted(store.epoch(map)),
       onEvent: (listener) => store.onEvent(listener),
+      ...(intake === undefined ? {} : { intake: (queue: string) => wrapIntake(intake.call(store, queue)) }),
       close: () => counted(store.close()),
     },
     async settled() {

@@ -1,0 +1,112 @@
+import type { Clock } from "../clock";
+
+const requestLimits = { count: 20_000, bytes: 32 * 1024 * 1024, age: 30_000 };
+const answerLimits = { count: 1000, bytes: 8 * 1024 * 1024, age: 1000 };
+
+/**
+ * Where answers go. A stream does not keep the subject that a requester listens on, so that requests are also heard
+ * directly, and each is paired with a message of the stream that has the same content: where contents are the same any
+ * pairing is right, the oldest first.
+ *
+ * In a cluster of servers the request may be heard after the message of the stream has been answered. That answer is
+ * kept for a second. A request may then take one that was meant for an equal message without a requester: it is told
+ * early what has just become of the same content, and its own message is still worked on.
+ */
+export class NatsIntakeReplies {
+  private readonly requests: Waiting;
+  private readonly answers: Waiting;
+
+  constructor(
+    clock: Clock,
+    private readonly send: (reply: string, text: string) => void,
+  ) {
+    this.requests = new Waiting(clock, requestLimits);
+    this.answers = new Waiting(clock, answerLimits);
+  }
+
+  /** A request was heard. */
+  hear(kind: string, body: Uint8Array, reply: string): void {
+    const content = contentOf(kind, body);
+    const text = this.answers.take(content);
+    if (text === undefined) this.requests.add(content, reply);
+    else this.send(reply, text);
+  }
+
+  /** The message of the stream with this content has its answer. */
+  answer(kind: string, body: Uint8Array, text: string): void {
+    const content = contentOf(kind, body);
+    const reply = this.requests.take(content);
+    if (reply === undefined) this.answers.add(content, text);
+    else this.send(reply, text);
+  }
+
+  clear(): void {
+    this.requests.clear();
+    this.answers.clear();
+  }
+}
+
+function contentOf(kind: string, body: Uint8Array): string {
+  return kind + Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1");
+}
+
+interface Item {
+  readonly content: string;
+  readonly value: string;
+  readonly since: number;
+}
+
+/** Values that wait for their content to come, the oldest of it first; what is too much or too old is dropped. */
+class Waiting {
+  private readonly inOrder = new Set<Item>();
+  private readonly byContent = new Map<string, Item[]>();
+  private bytes = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly limits: { readonly count: number; readonly bytes: number; readonly age: number },
+  ) {}
+
+  add(content: string, value: string): void {
+    const item = { content, value, since: this.clock.monotonic() };
+    this.inOrder.add(item);
+    const alike = this.byContent.get(content);
+    if (alike) alike.push(item);
+    else this.byContent.set(content, [item]);
+    this.bytes += sizeOf(item);
+    this.drop();
+  }
+
+  take(content: string): string | undefined {
+    this.drop();
+    const item = this.byContent.get(content)?.[0];
+    if (item) this.remove(item);
+    return item?.value;
+  }
+
+  clear(): void {
+    this.inOrder.clear();
+    this.byContent.clear();
+    this.bytes = 0;
+  }
+
+  private drop(): void {
+    const oldest = this.clock.monotonic() - this.limits.age;
+    for (const item of this.inOrder) {
+      const fits = this.inOrder.size <= this.limits.count && this.bytes <= this.limits.bytes;
+      if (fits && item.since >= oldest) break;
+      this.remove(item);
+    }
+  }
+
+  /** The item is the oldest of its content, whether it is taken or dropped. */
+  private remove(item: Item): void {
+    this.inOrder.delete(item);
+    this.bytes -= sizeOf(item);
+    const alike = this.byContent.get(item.content);
+    alike?.shift();
+    if (alike?.length === 0) this.byContent.delete(item.content);
+  }
+}
+
+const sizeOf = ({ content, value }: Item): number => content.length + value.length;
