@@ -49,7 +49,13 @@ const layers = [
     packages: ["@opentelemetry/api", "xstate", "rxjs"],
     types: ["pino"],
   },
-  { name: "queue", files: /^src\/queue\//, may: queue, packages: ["xstate", "rxjs"], types: ["pino"] },
+  {
+    name: "queue",
+    files: /^src\/queue\//,
+    may: queue,
+    packages: ["@opentelemetry/api", "xstate", "rxjs"],
+    types: ["pino"],
+  },
   {
     name: "runtime",
     files: /^src\/runtime(-api)?$/,

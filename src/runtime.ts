@@ -10,6 +10,7 @@ import { StoreLocks } from "./cluster/runtime-locks";
 import { OstinatoError, toError } from "./errors";
 import type { Queue } from "./queue/queue-api";
 import { Queues } from "./queue/queues";
+import { observeQueues } from "./queue/telemetry";
 import { idSource, systemRandom } from "./identity";
 import type { Store } from "./store";
 import { memoryStore } from "./stores/memory";
@@ -159,6 +160,7 @@ class LocalRuntime implements Runtime {
     this.#state = "running";
     if (this.#survive) this.#ends.push(reportUnhandled(this.#report));
     this.#ends.push(observeTelemetry(this.#report, this.outline));
+    this.#ends.push(observeQueues(this.queues));
     this.#nodes.open();
     this.#root.start();
     this.#queues.start();

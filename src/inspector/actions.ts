@@ -1,4 +1,5 @@
-import type { Runtime } from "../index";
+import { OstinatoError, type Runtime } from "../index";
+import type { QueueViews } from "./queues";
 
 /** What a page, or the command line, may ask for when actions are allowed. */
 export const actionNames = ["trigger", "pause", "resume", "stop", "restart"] as const;
@@ -36,6 +37,30 @@ export async function act(runtime: Runtime, action: string, task: string): Promi
       return { ok: true, message: "it is being stopped for good" };
     default:
       return { ok: false, message: `no such action; there are ${actionNames.join(", ")}` };
+  }
+}
+
+/** What may be asked for about a dead letter. */
+const letterActions = ["retryDeadLetter", "removeDeadLetter"];
+
+/** Carries out one action on one dead letter of a queue. */
+export async function actOnLetter(
+  queues: QueueViews,
+  action: string,
+  { queue, key }: { queue: string; key: string },
+): Promise<ActionResult> {
+  if (!letterActions.includes(action)) {
+    return { ok: false, message: `no such action; there are ${letterActions.join(", ")}` };
+  }
+  const gone = { ok: false, message: "there is no such dead letter any more" };
+  try {
+    if (action === "removeDeadLetter") {
+      return (await queues.remove(queue, key)) ? { ok: true, message: "the dead letter was removed" } : gone;
+    }
+    return (await queues.retry(queue, key)) ? { ok: true, message: "it was assigned again, to be run at once" } : gone;
+  } catch (error) {
+    if (!(error instanceof OstinatoError)) throw error;
+    return error.code === "ERR_UNKNOWN_TASK" ? gone : { ok: false, message: error.message };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Runtime } from "../index";
 import { storeLatency } from "./metrics";
 import type { Observations } from "./observations";
+import { ownership } from "./queues";
 
 const mostHeld = 200;
 
@@ -21,6 +22,7 @@ export async function clusterView(runtime: Runtime, observations: Observations):
       holds: node.holds.slice(0, mostHeld),
       holdsTotal: node.holds.length,
     })),
+    queues: runtime.queues().map((queue) => ownership(runtime, queue)),
     warnings: observations.warnings,
   };
 }

@@ -14,6 +14,8 @@ export interface Watched extends Selection {
   readonly fresh: number;
   /** The actor whose details are shown, or "". */
   readonly actor: string;
+  /** Whether the numbers of the queues are shown. */
+  readonly queues: boolean;
 }
 
 const everyMs = 300;
@@ -32,6 +34,7 @@ interface Visitor {
   lastTotal: number;
   lastSummary: string;
   lastDetail: string;
+  lastQueues: string;
   trace: { actor: AnyActorRef; name: string; trace: Trace } | undefined;
 }
 
@@ -63,11 +66,12 @@ export class Feed {
     const visitor: Visitor = {
       id: randomUUID(),
       response,
-      watched: { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "" },
+      watched: { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "", queues: false },
       sent: new Map(),
       lastTotal: -1,
       lastSummary: "",
       lastDetail: "",
+      lastQueues: "",
       trace: undefined,
     };
     this.#visitors.set(visitor.id, visitor);
@@ -88,11 +92,13 @@ export class Feed {
       count: Math.min(mostRows, natural(wanted.count, watched.count)),
       fresh: natural(wanted.fresh, watched.fresh),
       actor: typeof wanted.actor === "string" ? wanted.actor : watched.actor,
+      queues: typeof wanted.queues === "boolean" ? wanted.queues : watched.queues,
     };
     const same = next.query === watched.query && next.filter === watched.filter && next.fresh === watched.fresh;
     if (!same) visitor.sent.clear();
     visitor.lastTotal = -1;
     if (next.actor !== watched.actor) visitor.lastDetail = "";
+    if (!next.queues || !watched.queues) visitor.lastQueues = "";
     visitor.watched = next;
     this.#serve(visitor, false);
     return true;
@@ -121,6 +127,7 @@ export class Feed {
     if (response.writableLength > stuck) response.destroy();
     if (response.writableLength > slow || response.destroyed) return;
     if (withSummary || visitor.lastSummary === "") this.#sendSummary(visitor);
+    if (visitor.watched.queues && (withSummary || visitor.lastQueues === "")) this.#sendQueues(visitor);
     // Which rows are selected is looked at with the summary: walking a large tree is the dear part of a round.
     if (visitor.watched.count > 0) this.#sendRows(visitor);
     this.#sendDetail(visitor);
@@ -131,6 +138,13 @@ export class Feed {
     if (summary === visitor.lastSummary) return;
     visitor.lastSummary = summary;
     this.#send(visitor, "summary", summary);
+  }
+
+  #sendQueues(visitor: Visitor): void {
+    const queues = JSON.stringify(this.#views.queues.numbers());
+    if (queues === visitor.lastQueues) return;
+    visitor.lastQueues = queues;
+    this.#send(visitor, "queues", queues);
   }
 
   #sendRows(visitor: Visitor): void {

@@ -1,5 +1,6 @@
 import type { Runtime, TimerId } from "../index";
 import type { Histogram, Observations } from "./observations";
+import { queueFamilies } from "./queue-metrics";
 import { stateOf } from "./trace";
 
 /** Tasks with series of their own; beyond that, only sums are told, so that a scrape stays small. */
@@ -133,6 +134,7 @@ export async function metricsText(runtime: Runtime, observations: Observations):
     "1 for each task that is overdue.",
     overdue.slice(0, mostTasks).map((task) => [{ task }, 1]),
   );
+  for (const { name, type, help, samples } of queueFamilies(runtime.queues())) page.family(name, type, help, samples);
   return page.toString();
 }
 

@@ -14,10 +14,10 @@ export interface InspectorOptions {
   /** Further names by which the page may be asked for (the Host header), as behind a proxy. */
   allowedHosts?: readonly string[];
   /**
-   * Called with each value that user code made (fields of log lines, contexts) before it is shown; what it
-   * returns is shown instead. Default: shown as it is.
+   * Called with each value that user code made (payloads of assigned tasks, fields of log lines, contexts) before it is
+   * shown; what it returns is shown instead. `task` is the name of the task, or the id. Default: shown as it is.
    */
-  redact?: (value: unknown, about: { task: string; what: "log" | "context" }) => unknown;
+  redact?: (value: unknown, about: { task: string; what: "log" | "context" | "payload" }) => unknown;
 }
 
 /** Checked options. */

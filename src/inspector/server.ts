@@ -4,13 +4,15 @@ import { extname, join } from "node:path";
 import type { AnyActorRef } from "xstate";
 import type { Runtime, TaskStatus } from "../index";
 import { Access, type Refusal } from "./access";
-import { act } from "./actions";
+import { act, actOnLetter } from "./actions";
 import { chartOf } from "./chart";
 import { clusterView } from "./cluster-view";
 import { Feed } from "./feed";
 import { metricsText, unhealthy } from "./metrics";
 import type { Observations } from "./observations";
 import type { ParsedInspectorOptions } from "./options";
+import { QueueWatch } from "./queue-watch";
+import { QueueViews } from "./queues";
 import { laneOf } from "./timeline";
 import { Views } from "./views";
 
@@ -40,6 +42,8 @@ export class InspectorServer {
   readonly #options: ParsedInspectorOptions;
   readonly #observations: Observations;
   readonly #access: Access;
+  readonly #queueWatch: QueueWatch;
+  readonly #queues: QueueViews;
   readonly #views: Views;
   readonly #feed: Feed;
 
@@ -48,7 +52,9 @@ export class InspectorServer {
     this.#options = options;
     this.#observations = observations;
     this.#access = new Access(options);
-    this.#views = new Views(runtime, observations, options);
+    this.#queueWatch = new QueueWatch(runtime);
+    this.#queues = new QueueViews(runtime, this.#queueWatch, options);
+    this.#views = new Views(runtime, observations, options, this.#queues);
     this.#feed = new Feed(this.#views);
     this.server = createServer((request, response) => {
       for (const [name, value] of Object.entries(safety)) response.setHeader(name, value);
@@ -61,6 +67,7 @@ export class InspectorServer {
   }
 
   close(): void {
+    this.#queueWatch.close();
     this.#feed.close();
   }
 
@@ -74,7 +81,7 @@ export class InspectorServer {
     const path = url.pathname;
     // A load balancer brings no token; it learns names of unhealthy tasks and nothing else.
     if (path === "/healthz") {
-      const found = unhealthy(this.#runtime);
+      const found = [...unhealthy(this.#runtime), ...this.#queueWatch.unhealthy()];
       json(response, found.length === 0 ? 200 : 503, { ok: found.length === 0, unhealthy: found });
       return;
     }
@@ -142,7 +149,10 @@ export class InspectorServer {
         return;
       }
       default:
-        await this.#file(path, response);
+        if (path.startsWith("/api/queue")) {
+          const answer = await this.#queues.answer(path, query);
+          json(response, answer === undefined ? 404 : 200, answer ?? { error: "no such queue" });
+        } else await this.#file(path, response);
     }
   }
 
@@ -165,9 +175,12 @@ export class InspectorServer {
     else if (!this.#options.allowActions) {
       json(response, 403, { error: "actions are not allowed: start the inspector with allowActions" });
     } else {
-      const { action, task } = body;
-      const result = await act(this.#runtime, String(action), String(task));
-      this.#runtime.logger.info({ action, task, ok: result.ok }, `inspector: ${result.message}`);
+      const { action, task, queue, key } = body;
+      const result =
+        typeof queue === "string"
+          ? await actOnLetter(this.#queues, String(action), { queue, key: String(key) })
+          : await act(this.#runtime, String(action), String(task));
+      this.#runtime.logger.info({ action, task, queue, key, ok: result.ok }, `inspector: ${result.message}`);
       json(response, result.ok ? 200 : 409, result);
     }
   }

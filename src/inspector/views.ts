@@ -2,6 +2,8 @@ import type { AnyActorRef } from "xstate";
 import type { Runtime, TaskStatus, TreeEntry } from "../index";
 import type { Observations } from "./observations";
 import type { ParsedInspectorOptions } from "./options";
+import { queueActor } from "./queue-actors";
+import type { QueueViews } from "./queues";
 import { stateOf, type Trace } from "./trace";
 
 /** One line of the tree, as the page shows it; times are milliseconds of the wall. */
@@ -45,6 +47,7 @@ export class Views {
     readonly runtime: Runtime,
     readonly observations: Observations,
     readonly options: ParsedInspectorOptions,
+    readonly queues: QueueViews,
   ) {}
 
   select({ query, filter }: Selection): TreeEntry[] {
@@ -98,9 +101,11 @@ export class Views {
     if (actor === undefined) return undefined;
     const status = this.runtime.get(name)?.status();
     const log = status?.running === undefined ? undefined : this.observations.logOf(status.running.runId);
+    const ofQueue = status === undefined ? queueActor(this.runtime, name) : undefined;
     return {
       name,
       kind: status === undefined ? "supervisor" : "task",
+      ...ofQueue,
       state: stateOf(actor.getSnapshot()),
       context: this.options.redact(this.#context(name), { task: name, what: "context" }),
       status,
