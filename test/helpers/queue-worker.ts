@@ -1,0 +1,95 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { QueueStats } from "ostinato";
+
+export interface WorkerSetup {
+  readonly servers: string[];
+  readonly namespace: string;
+  readonly queue: string;
+  readonly lease: string;
+  readonly nodeId?: string;
+  readonly concurrency?: number;
+  readonly claim?: boolean;
+  readonly bucket?: string;
+  /** How long each run takes; left out: no time. */
+  readonly workMs?: number;
+  /** Tell of each run. */
+  readonly each?: boolean;
+  readonly level?: string;
+}
+
+export type WorkerTold =
+  | { type: "ready" }
+  | { type: "runs"; runs: [id: string, due: number, at: number, attempt: number][]; ended: string[] }
+  | { type: "stats"; stats: QueueStats | undefined; runs: number; rss: number; cpuMs: number };
+
+type Stats = Extract<WorkerTold, { type: "stats" }>;
+
+/** A real process that executes a queue. */
+export interface QueueWorkerProcess {
+  readonly pid: number;
+  readonly ended: boolean;
+  stats(): Promise<Stats>;
+  /** Resolves when the stats are so; asks every 100 ms. */
+  until(wanted: (told: Stats) => boolean): Promise<Stats>;
+  signal(signal: NodeJS.Signals): void;
+  /** In good order. */
+  stop(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+export async function startQueueWorker(
+  setup: WorkerSetup,
+  onRuns: (runs: Extract<WorkerTold, { type: "runs" }>) => void = () => undefined,
+): Promise<QueueWorkerProcess> {
+  const child = fork(join(__dirname, "../fixtures/queue-worker.ts"), {
+    execArgv: ["--conditions", "ostinato-source", "-r", "ts-node/register"],
+    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true", OSTINATO_WORKER: JSON.stringify(setup) },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  running.add(child);
+  let ended = false;
+  const exit = once(child, "exit").then(() => {
+    ended = true;
+    running.delete(child);
+  });
+  const answers: ((stats: Stats) => void)[] = [];
+  const ready = new Promise<void>((resolve, reject) => {
+    child.on("message", (told: WorkerTold) => {
+      if (told.type === "ready") resolve();
+      else if (told.type === "runs") onRuns(told);
+      else answers.shift()?.(told);
+    });
+    void exit.then(() => reject(new Error("the worker has ended before it was ready")));
+  });
+  await ready;
+  const stats = (): Promise<Stats> =>
+    new Promise((resolve, reject) => {
+      answers.push(resolve);
+      child.send({ type: "stats" }, (error) => error && reject(error));
+    });
+  return {
+    pid: child.pid as number,
+    get ended() {
+      return ended;
+    },
+    stats,
+    async until(wanted) {
+      for (;;) {
+        const told = await stats();
+        if (wanted(told)) return told;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
+    signal: (signal) => void child.kill(signal),
+    async stop() {
+      if (!ended) child.send({ type: "stop" });
+      await exit;
+    },
+  };
+}
