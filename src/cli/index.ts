@@ -2,10 +2,14 @@
 import { Command, CommanderError } from "commander";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { assignCommand } from "./assign";
+import { deadLettersCommand } from "./dead-letters";
 import { doctorCommand } from "./doctor";
 import { describeMistake } from "./mistakes";
 import { inspectCommand } from "./inspect";
+import { listCommand } from "./list";
 import { pauseCommand } from "./pause";
+import { removeCommand } from "./remove";
 import { resumeCommand } from "./resume";
 import { nextCommand } from "./next";
 import { runCommand } from "./run";
@@ -23,6 +27,10 @@ const commands: readonly ((program: Command) => void)[] = [
   triggerCommand,
   pauseCommand,
   resumeCommand,
+  assignCommand,
+  removeCommand,
+  listCommand,
+  deadLettersCommand,
 ];
 
 /** Looked for upwards: what was built lies one folder deeper than the sources. */
@@ -51,4 +59,8 @@ async function start(): Promise<number> {
   }
 }
 
+// The reader of the pipe has gone (`| head`): there is nobody left to print for.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+// Work whose reports nobody reads goes on to its end.
+process.stderr.on("error", () => undefined);
 void start().then((code) => process.exit(code));

@@ -1,0 +1,36 @@
+import { columns } from "./columns";
+import { useQueue, type QueueTarget } from "./queue-target";
+
+/** Who executes a queue, and how it stands; resolves to 1 when a partition has no owner. */
+export function queueStatus(target: QueueTarget, { json }: { json?: true }): Promise<number> {
+  return useQueue(target, { create: false }, async (queue) => {
+    const workers = queue.workers();
+    const owners = queue.owners();
+    const unowned = owners.flatMap((owner, partition) => (owner === undefined ? [partition] : []));
+    let deadLetters = 0;
+    for await (const letter of queue.deadLetters()) deadLetters += Number(letter !== undefined);
+    const sum = (of: "waiting" | "due" | "running" | "rate"): number =>
+      workers.reduce((all, each) => all + each[of], 0);
+    const totals = { waiting: sum("waiting"), due: sum("due"), running: sum("running"), rate: sum("rate") };
+    const state = { queue: queue.name, partitions: owners.length, unowned, ...totals, deadLetters, workers };
+    if (json) {
+      console.log(JSON.stringify(state, null, 2));
+    } else {
+      const rows = workers.map(({ id, host, pid, partitions, waiting, due, running, rate }) =>
+        [id, `${host} ${pid}`, partitions.length, waiting, due, running, rate].map(String),
+      );
+      const { waiting, due, running, rate } = totals;
+      console.log(
+        [
+          `${queue.name}: ${waiting} waiting, ${due} due, ${running} running, ${rate} runs a second, ${deadLetters} dead letters`,
+          `${owners.length} partitions, ${unowned.length} without owner${unowned.length === 0 ? "" : ", whose tasks are not counted here"}`,
+          ...(workers.length === 0 ? ["nobody executes it"] : []),
+          ...(workers.length === 0 ? [] : ["", columns([head, ...rows], process.stdout.columns)]),
+        ].join("\n"),
+      );
+    }
+    return unowned.length === 0 ? 0 : 1;
+  });
+}
+
+const head = ["WORKER", "PROCESS", "PARTITIONS", "WAITING", "DUE", "RUNNING", "RUNS/S"];
