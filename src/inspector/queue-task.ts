@@ -67,8 +67,15 @@ export function shownTask(task: AssignedTask, { redact }: ParsedInspectorOptions
 }
 
 export function shownLetter(letter: DeadLetter, { redact }: ParsedInspectorOptions): object {
+  const { message, ...rest } = letter;
   const payload = redact(letter.payload, { task: letter.id ?? "", what: "payload" });
-  return { ...letter, error: cut(letter.error, 1_000), payload: textOf(payload, 2_000) };
+  return {
+    ...rest,
+    // Its text holds the payload, which only `redact` lets out.
+    ...(message === undefined ? {} : { published: message.kind }),
+    error: cut(letter.error, 1_000),
+    payload: textOf(payload, 2_000),
+  };
 }
 
 function textOf(value: unknown, most: number): string {

@@ -1,4 +1,5 @@
 import type { Queue, Runtime, TimerId } from "../index";
+import { nodeOf } from "./queue-task";
 
 const everyMs = 5_000;
 const kept = 60;
@@ -39,7 +40,7 @@ export class QueueWatch {
       const stats = queue.stats();
       if (since === undefined || stats === undefined || now - since <= 2 * stats.lease) return [];
       // Looked at again: the last look may be seconds old.
-      const free = ownedByNobody(queue);
+      const free = ownedByNobody(queue, this.#runtime.nodeId);
       if (stats.owned > 0 || free === 0) return [];
       const reason = `it owns no partition, although nobody owns ${String(free)} of ${String(stats.partitions)}`;
       return [{ name: `queue:${queue.name}`, reason }];
@@ -79,11 +80,12 @@ export class QueueWatch {
     const rates = known?.rates ?? [];
     rates.push(((ended - before.ended) / Math.max(1, at - before.at)) * 1_000);
     if (rates.length > kept) rates.shift();
-    const idle = stats.owned === 0 && ownedByNobody(queue) > 0;
+    const idle = stats.owned === 0 && ownedByNobody(queue, this.#runtime.nodeId) > 0;
     this.#watched.set(queue.name, { ended, at, rates, idleSince: idle ? (known?.idleSince ?? at) : undefined });
   }
 }
 
-function ownedByNobody(queue: Queue): number {
-  return queue.owners().filter((owner) => owner === undefined).length;
+/** For a process that owns nothing: a lease that names it is one it has lost, and could not give back. */
+function ownedByNobody(queue: Queue, self: string): number {
+  return queue.owners().filter((owner) => owner === undefined || nodeOf(owner) === self).length;
 }
