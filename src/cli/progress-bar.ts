@@ -29,7 +29,9 @@ export class ProgressBar {
     const rate = Math.round((done * 1_000) / Math.max(1, now - this.#begun));
     const count = `${done.toLocaleString("en-US")} tasks, ${rate.toLocaleString("en-US")}/s`;
     const text = share === undefined ? count : `${bar(Math.min(1, share))} ${count}`;
-    this.#terminal.write(`\r${text.slice(0, (this.#terminal.columns ?? 80) - 1)}\u001b[K`);
+    // A terminal that does not know its width says 0.
+    const { columns = 0 } = this.#terminal;
+    this.#terminal.write(`\r${text.slice(0, (columns > 0 ? columns : 80) - 1)}\u001b[K`);
     this.#isDrawn = true;
   }
 
