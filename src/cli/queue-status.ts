@@ -4,7 +4,10 @@ import { useQueue, type QueueTarget } from "./queue-target";
 /** Who executes a queue, and how it stands; resolves to 1 when a partition has no owner. */
 export function queueStatus(target: QueueTarget, { json }: { json?: true }): Promise<number> {
   return useQueue(target, { create: false }, async (queue) => {
-    const workers = queue.workers();
+    // What a killed worker has told of its tasks is told by those that have taken them over, too.
+    const workers = queue
+      .workers()
+      .map((each) => (each.partitions.length === 0 ? { ...each, waiting: 0, due: 0 } : each));
     const owners = queue.owners();
     const unowned = owners.flatMap((owner, partition) => (owner === undefined ? [partition] : []));
     let deadLetters = 0;

@@ -74,7 +74,7 @@ export async function run(
   const setups = [];
   for (const file of files) setups.push({ file, setup: await loadSetup(file) });
   for (const { file, setup } of setups) {
-    const before = runtime.toString();
+    const before = contentOf(runtime);
     try {
       await setup(runtime);
     } catch (error) {
@@ -84,13 +84,17 @@ export async function run(
       logger.fatal(syscall === undefined ? { err: error } : {}, `${file}: its function failed: ${message}`);
       return 1;
     }
-    if (runtime.toString() === before) {
-      logger.warn({ file }, `${file} spawned nothing: its function called neither runtime.spawn nor runtime.supervise`);
+    if (contentOf(runtime) === before) {
+      const calls = "runtime.spawn, runtime.supervise nor runtime.queue";
+      logger.warn({ file }, `${file} spawned nothing: its function called neither ${calls}`);
     }
   }
   await beside(runtime, logger);
   return main(started(runtime, logger, store.description), { logger, shutdownTimeout: shutdownTimeout + graceMs });
 }
+
+const contentOf = (runtime: Runtime): string =>
+  [runtime.toString(), ...runtime.queues().map(({ name }) => name)].join("\n");
 
 /** A store that cannot be opened is told in its own words, without a stack: it is the surroundings that are wrong. */
 function started(runtime: Runtime, logger: Logger, store: string): Task {
