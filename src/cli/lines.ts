@@ -67,12 +67,14 @@ export class InputLines {
   }
 }
 
+const nameOf = (path: string): string => (path === "-" ? "standard input" : path);
+
 /** @throws OstinatoError ERR_USAGE when it cannot be read. */
 async function* read(path: string): AsyncGenerator<Buffer> {
   try {
     yield* (path === "-" ? process.stdin : createReadStream(path)) as AsyncIterable<Buffer>;
   } catch (cause) {
-    throw new OstinatoError("ERR_USAGE", `${path}: it cannot be read: ${(cause as Error).message}`, { cause });
+    throw new OstinatoError("ERR_USAGE", `${nameOf(path)}: it cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -87,7 +89,7 @@ function decode(line: Buffer): string | undefined {
 
 function sizeOf(path: string): number | undefined {
   const stats = path === "-" ? fstatSync(0) : statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) throw new OstinatoError("ERR_USAGE", `${path}: there is no such file`);
-  if (stats.isDirectory()) throw new OstinatoError("ERR_USAGE", `${path}: it is a folder`);
+  if (stats === undefined) throw new OstinatoError("ERR_USAGE", `${nameOf(path)}: there is no such file`);
+  if (stats.isDirectory()) throw new OstinatoError("ERR_USAGE", `${nameOf(path)}: it is a folder`);
   return stats.isFile() ? stats.size : undefined;
 }
