@@ -27,6 +27,12 @@ const units = [
   [1_000, "s"],
 ] as const;
 
+/** A duration as one types it, exactly: `90s`, `5m`, `250ms`. */
+export function exactly(ms: number): string {
+  const [length, unit] = units.find(([each]) => ms % each === 0) ?? [1, "ms"];
+  return `${String(ms / length)}${unit}`;
+}
+
 /** A distance in time from now: `in 5m`, `3s ago`. */
 export function relative(ms: number): string {
   if (!Number.isFinite(ms)) return "";

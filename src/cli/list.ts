@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { systemClock, type AssignedTask } from "../index";
-import { fit, relative, visible } from "./columns";
+import { exactly, fit, relative, visible } from "./columns";
 import { readText } from "./options";
 import { print } from "./print";
 import { useQueue, withQueue, type QueueTarget } from "./queue-target";
@@ -40,7 +40,7 @@ function assignmentOf({ id, payload, due, every, cron, timeZone }: AssignedTask)
 function describe({ id, due, every, cron, timeZone, running, retryAt, attempt }: AssignedTask): string {
   const next = relative((retryAt ?? due).getTime() - systemClock.now());
   const calendar = [cron, timeZone].filter((part) => part !== undefined).join(" ");
-  const repeats = every === undefined ? calendar : `every ${String(every)}ms`;
+  const repeats = every === undefined ? calendar : `every ${exactly(every)}`;
   const state = running ? "running" : retryAt === undefined ? "waiting" : `retry ${String(attempt)}`;
   return row(next, repeats, state, id);
 }

@@ -8,6 +8,7 @@ import { createRuntime, discard, fileStore, natsStore, type AssignedTask, type S
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { exactly } from "../../src/cli/columns";
 import { ProgressBar } from "../../src/cli/progress-bar";
 import { buildCommand } from "../helpers/built-command";
 import { startNatsServer, type NatsServer } from "../helpers/nats-server";
@@ -280,6 +281,11 @@ test("a bar is drawn on a terminal, never wider than it, and nowhere else", () =
   pipe.show(500, 0.5);
   pipe.clear();
   assert.is(written.length, 2);
+});
+
+test("a repetition is shown exactly, in the largest unit that it is a whole number of", () => {
+  const shown = [90_000, 60_000, 86_400_000, 5_400_000, 1_500, 172_800_000].map(exactly);
+  assert.equal(shown, ["90s", "1m", "1d", "90m", "1500ms", "2d"]);
 });
 
 test.run();
