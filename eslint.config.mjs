@@ -41,7 +41,13 @@ const layers = [
     may: [...rules, "clocks", "ticks"],
     packages: ["rxjs", "pino", "node:*"],
   },
-  { name: "cluster", files: /^src\/cluster\//, may: cluster, packages: ["xstate", "rxjs"], types: ["pino"] },
+  {
+    name: "cluster",
+    files: /^src\/cluster\//,
+    may: cluster,
+    packages: ["@opentelemetry/api", "xstate", "rxjs"],
+    types: ["pino"],
+  },
   {
     name: "supervision",
     files: /^src\/supervision\//,

@@ -25,6 +25,7 @@ import { Records } from "./supervision/records";
 import { Report, type RuntimeEvent } from "./supervision/report";
 import { parseSpec, type SpawnSpec } from "./supervision/spec";
 import { makeRoot } from "./supervision/root";
+import { RunSpans } from "./supervision/run-spans";
 import type { SupervisorChild } from "./supervision/supervisor-child";
 import { TaskChild } from "./supervision/task-child";
 import { observeTelemetry } from "./supervision/telemetry";
@@ -159,7 +160,7 @@ class LocalRuntime implements Runtime {
     if (this.#stopped !== undefined) return;
     this.#state = "running";
     if (this.#survive) this.#ends.push(reportUnhandled(this.#report));
-    this.#ends.push(observeTelemetry(this.#report, this.outline));
+    this.#ends.push(observeTelemetry(this.#report, this.outline, this.#host.spans));
     this.#ends.push(observeQueues(this.queues));
     this.#nodes.open();
     this.#root.start();
@@ -224,6 +225,7 @@ class LocalRuntime implements Runtime {
       logger: this.logger,
       newRunId: idSource(),
       formerRuns: new FormerRuns(this.#report),
+      spans: new RunSpans(),
       placeOf: (exclusive) => records(exclusive).place,
       onRecordChange: (exclusive, key, listener) => records(exclusive).on(key, listener),
     };

@@ -1,4 +1,6 @@
+import type { Clock } from "../clock";
 import type { RevisionMap, Store, Written } from "../store";
+import { measuredMap } from "./store-telemetry";
 
 /** A map whose tokens grow even when its store is made anew while it is in use. */
 export interface EpochMap {
@@ -10,12 +12,12 @@ export interface EpochMap {
 /**
  * The store's map of this name. A write that gets no larger revision than one that was seen before it was sent tells of
  * a store that was made anew: its epoch is asked for before the write is answered, so that no token is made with the old
- * one.
+ * one. With a clock, how long its calls take is told to OpenTelemetry.
  *
  * @throws OstinatoError as the store's calls do.
  */
-export async function epochMap(store: Store, name: string): Promise<EpochMap> {
-  const inner = store.map(name);
+export async function epochMap(store: Store, name: string, clock?: Clock): Promise<EpochMap> {
+  const inner = clock === undefined ? store.map(name) : measuredMap(store, name, clock);
   let epoch = await store.epoch(name);
   if (store.shared !== true) return { map: inner, epoch: () => epoch };
   let highest = 0;

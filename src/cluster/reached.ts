@@ -15,6 +15,6 @@ export interface Reached extends EpochMap {
  */
 export async function reach(store: Store, name: string, prefix: string, clock: Clock): Promise<Reached> {
   await store.open();
-  const { map, epoch } = await epochMap(store, name);
+  const { map, epoch } = await epochMap(store, name, clock);
   return { map, view: new View(map, prefix, clock), epoch };
 }

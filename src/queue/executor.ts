@@ -52,7 +52,7 @@ export class Executor implements Employer {
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
-      host: { ...host.host, logger: logger.child({ queue: settings.name }) },
+      host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
       pause: (milliseconds) => new Promise((resolve) => void clock.setTimeout(resolve, milliseconds)),
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;

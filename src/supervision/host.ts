@@ -5,6 +5,7 @@ import type { Random } from "../identity";
 import type { FormerRuns } from "./former-runs";
 import type { RecordPlace } from "./record-place";
 import type { Report } from "./report";
+import type { RunSpans } from "./run-spans";
 
 /** What the runtime lends to everything that it supervises. */
 export interface Host {
@@ -15,6 +16,7 @@ export interface Host {
   readonly report: Report;
   readonly logger: Logger;
   readonly formerRuns: FormerRuns;
+  readonly spans: RunSpans;
   newRunId(): string;
   /** Where a task's record is kept, or undefined while the store has not been reached. */
   placeOf(exclusive: boolean): RecordPlace | undefined;

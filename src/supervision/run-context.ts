@@ -2,6 +2,7 @@ import type { StoredRun, TaskRecord } from "../rules/task-record";
 import { overheard } from "./overheard";
 import { bindClock, type RunSummary, type TaskContext } from "../task";
 import type { Host } from "./host";
+import type { RunSpan } from "./run-spans";
 
 /** The last progress that a run told. */
 export interface Progress {
@@ -96,6 +97,12 @@ export function abortContext(context: RunContext, reason: Error): void {
 /** Why the run was aborted, if it was. */
 export function abortReason(context: RunContext): Error | undefined {
   return context[lent].reason;
+}
+
+/** Begins the run's span; undefined where nobody traces. */
+export function spanFor(context: RunContext): RunSpan | undefined {
+  const { host, record } = context[lent];
+  return host.spans.begin(context, record.runId);
 }
 
 /** A stored run as people read it. */

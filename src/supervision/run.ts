@@ -3,7 +3,7 @@ import { parseDuration } from "../duration";
 import { LeaseLostError, TimeoutError, toError } from "../errors";
 import type { RunResult } from "../rules/record-end";
 import { DiscardError, RetryAfterError, type Outcome, type Task } from "../task";
-import { abortContext, abortReason, type RunContext } from "./run-context";
+import { abortContext, abortReason, spanFor, type RunContext } from "./run-context";
 
 /** How one call of a user's function ended. */
 export interface RunEnd {
@@ -40,9 +40,11 @@ export interface RunOptions {
  */
 export function startRun(options: RunOptions): void {
   const { task, context, timeout, clock, onTimeout, onSettled } = options;
+  const span = spanFor(context);
   let timer: TimerId;
   const settle = (end: RunEnd): void => {
     if (timer !== undefined) clock.clearTimeout(timer);
+    span?.end(end.outcome, end.error);
     onSettled(end);
   };
   const succeed = (): void => {
@@ -65,7 +67,7 @@ export function startRun(options: RunOptions): void {
     }, timeout);
   }
   try {
-    const result = task(context);
+    const result = span === undefined ? task(context) : span.within(() => task(context));
     if (isThenable(result)) result.then(succeed, fail);
     else succeed();
   } catch (thrown) {

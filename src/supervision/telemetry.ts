@@ -1,6 +1,7 @@
-import { createNoopMeter, metrics, SpanKind, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
+import { createNoopMeter, metrics, trace } from "@opentelemetry/api";
 import type { TreeEntry } from "./outline";
 import type { Report, RuntimeEvent } from "./report";
+import type { RunSpans } from "./run-spans";
 
 const scope = "ostinato";
 
@@ -13,12 +14,12 @@ function hasSdk(): boolean {
 }
 
 /**
- * Tells OpenTelemetry of every run: a span and some metrics, through its API alone. The SDK, if there is to be one, must
+ * Tells OpenTelemetry of every run: a span (for assigned tasks too) and some metrics, through its API alone. The SDK, if there is to be one, must
  * have been registered before the runtime starts. Returns the function that ends it.
  */
-export function observeTelemetry(report: Report, outline: () => readonly TreeEntry[]): () => void {
+export function observeTelemetry(report: Report, outline: () => readonly TreeEntry[], spans: RunSpans): () => void {
   if (!hasSdk()) return () => undefined;
-  const tracer = trace.getTracer(scope);
+  spans.open(trace.getTracer(scope));
   const meter = metrics.getMeter(scope);
   const runs = meter.createCounter("ostinato.runs", { description: "Runs that ended, by task and outcome." });
   const failures = meter.createCounter("ostinato.failures", { description: "Runs that failed or timed out." });
@@ -41,7 +42,6 @@ export function observeTelemetry(report: Report, outline: () => readonly TreeEnt
     for (const [state, number] of states) result.observe(number, { state });
   };
   tasks.addCallback(count);
-  const spans = new Map<string, Span>();
 
   const ended = (event: RuntimeEvent & { type: "finished" | "failed" | "aborted" }): void => {
     const { task } = event;
@@ -50,32 +50,14 @@ export function observeTelemetry(report: Report, outline: () => readonly TreeEnt
     duration.record(event.durationMs / 1_000, { task, outcome });
     if (event.type === "failed") failures.add(1, { task, outcome });
     if (outcome === "leaseLost") leases.add(1, { task, change: "lost" });
-    const span = spans.get(event.runId ?? "");
-    if (span === undefined) return;
-    spans.delete(event.runId ?? "");
-    span.setAttribute("ostinato.outcome", outcome);
-    if ("err" in event && event.err !== undefined) {
-      span.recordException(event.err);
-      span.setStatus({ code: SpanStatusCode.ERROR, message: event.err.message });
-    }
-    span.end();
   };
 
   const unlisten = report.listen((event) => {
     switch (event.type) {
       case "start": {
-        const { task, runId = "", attempt = 1, lateBy, scheduledAt, fencingToken } = event;
+        const { task, lateBy } = event;
         lateness.record(lateBy / 1_000, { task });
         leases.add(1, { task, change: "taken" });
-        const attributes = {
-          "ostinato.task": task,
-          "ostinato.run_id": runId,
-          "ostinato.attempt": attempt,
-          "ostinato.scheduled_at": scheduledAt.toISOString(),
-          "ostinato.late_by_ms": lateBy,
-          "ostinato.fencing_token": fencingToken,
-        };
-        spans.set(runId, tracer.startSpan(`run ${task}`, { kind: SpanKind.INTERNAL, attributes }));
         return;
       }
       case "finished":
@@ -96,7 +78,6 @@ export function observeTelemetry(report: Report, outline: () => readonly TreeEnt
   return () => {
     unlisten();
     tasks.removeCallback(count);
-    for (const span of spans.values()) span.end();
-    spans.clear();
+    spans.close();
   };
 }
