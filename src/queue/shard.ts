@@ -1,5 +1,6 @@
 import { epochMap, type EpochMap } from "../cluster/epoch";
 import { reach, type Reached } from "../cluster/reached";
+import { measuredMap } from "../cluster/store-telemetry";
 import type { Clock } from "../clock";
 import { OstinatoError } from "../errors";
 import type { Store } from "../store";
@@ -41,8 +42,8 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   try {
     await leases.view.ready;
     const shape = await agree(settings, index, leases);
-    const tasks = await epochMap(store, `tasks-${name}`);
-    const deadLetters = new DeadLetters(store.map(`dead-${name}`));
+    const tasks = await epochMap(store, `tasks-${name}`, clock);
+    const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
     return { index, store, leases, tasks, deadLetters, shape };
   } catch (error) {
     await leases.view.close();
