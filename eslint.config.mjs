@@ -85,7 +85,7 @@ const layers = [
   {
     name: "cli",
     files: /^src\/cli\//,
-    may: ["index", "machines", "inspector", "testing"],
+    may: ["index", "rules", "machines", "inspector", "testing"],
     packages: ["commander", "nats", "pino", "pino-pretty", "ts-node", "typescript", "xstate", "node:*"],
     anyPath: true,
   },

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { OstinatoError, type Assignment, type Duration } from "../index";
-import { assignAll, readAssignments, readAt, type Given } from "./assignments";
+import { readAt } from "../rules/producer-message";
+import { assignAll, readAssignments, type Given } from "./assignments";
 import { InputLines } from "./lines";
 import { readText } from "./options";
 import { ProgressBar } from "./progress-bar";

@@ -1,4 +1,5 @@
 import { OstinatoError, type Assignment, type Queue } from "../index";
+import { readAssignmentText } from "../rules/producer-message";
 import type { InputLine } from "./lines";
 import type { Rejections } from "./rejections";
 
@@ -8,51 +9,15 @@ export interface Given {
   readonly assignment: Assignment;
 }
 
-const instant = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/;
-
 /** So many are assigned before all of them are waited for: it bounds how many ids are remembered. */
 const longestStretch = 50_000;
 
-/** `at` as people and other programs write it: milliseconds since 1970, or ISO 8601. @throws OstinatoError */
-export function readAt(at: unknown): Date | number {
-  if (typeof at === "number") return at;
-  const date = typeof at === "string" && instant.test(at) && isDay(at.slice(0, 10)) ? new Date(at) : undefined;
-  if (date !== undefined && !Number.isNaN(date.getTime())) return date;
-  const given = JSON.stringify(at);
-  throw new OstinatoError(
-    "ERR_INVALID_OPTION",
-    `at: expected milliseconds since 1970, or a time such as "2026-01-31T09:00:00Z"; got ${given}`,
-  );
-}
-
-/** Whether the month has this day: `Date` takes 30 February for 2 March. */
-function isDay(day: string): boolean {
-  const date = new Date(day);
-  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
-}
-
-/** @throws OstinatoError ERR_INVALID_PAYLOAD when it is no JSON, ERR_INVALID_OPTION when it is no task. */
+/** @throws OstinatoError ERR_INVALID_PAYLOAD when it is no JSON, ERR_INVALID_OPTION when it is no task, ERR_INVALID_ID. */
 export function readAssignmentLine({ text }: Pick<InputLine, "text">): Assignment {
-  const given = parse(text);
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new OstinatoError(
-      "ERR_INVALID_OPTION",
-      'expected an object such as {"id":"user:1","payload":{},"every":"60s"}',
-    );
-  }
-  const { at } = given as { at?: unknown };
-  return (at === undefined ? given : { ...given, at: readAt(at) }) as Assignment;
-}
-
-function parse(text: string | undefined): unknown {
   if (text === undefined) {
     throw new OstinatoError("ERR_INVALID_PAYLOAD", "the line is no UTF-8, or longer than 16 MB");
   }
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    throw new OstinatoError("ERR_INVALID_PAYLOAD", `the line is no JSON: ${(cause as Error).message}`, { cause });
-  }
+  return readAssignmentText(text);
 }
 
 /** What can be read of the lines; what cannot is a rejection, and stops nothing. */

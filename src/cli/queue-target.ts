@@ -35,7 +35,7 @@ export async function useQueue(
   }
   const runtime = createRuntime({ store: openStore(place, namespace), logger: pino({ level: "silent" }) });
   try {
-    return await use(await runtime.queue({ name, create }));
+    return await use(await runtime.queue({ name, create, intake: false }));
   } catch (error) {
     if (!(error instanceof OstinatoError) || describeMistake(error) !== undefined) throw error;
     console.error(`error: ${error.code}: ${error.message}`);

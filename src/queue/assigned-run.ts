@@ -215,8 +215,9 @@ export class AssignedRun {
     const { map } = shard.tasks;
     if (givenUp !== undefined && !this.#isLettered) {
       const { error } = this.#end;
-      const letter = letterOf(record, givenUp, error, { now: this.#startedAt, node: host.nodeId });
-      await shard.deadLetters.add(letter, record.run?.id ?? (this.#letterId ??= randomId()));
+      const at = this.#startedAt;
+      const id = record.run?.id ?? (this.#letterId ??= randomId());
+      await shard.deadLetters.add(letterOf(record, givenUp, error, { at, node: host.nodeId }), { since: at, id });
       this.#isLettered = true;
       onGivenUp(record, givenUp, error);
     }

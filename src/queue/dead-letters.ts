@@ -1,5 +1,4 @@
 import { OstinatoError, type ErrorCode } from "../errors";
-import { randomId } from "../identity";
 import type { GivenUp } from "../rules/completion";
 import type { QueueRecord } from "../rules/queue-record";
 import type { Entry, RevisionMap } from "../store";
@@ -24,6 +23,8 @@ export interface DeadLetter {
   at: number;
   /** The node that gave it up. */
   node: string;
+  /** Of what a producer published: what it was to do, and its text, or only the beginning of that. */
+  message?: { kind: "assign" | "remove"; text: string; isWhole: boolean };
 }
 
 /** What a letter is made from. */
@@ -37,11 +38,10 @@ export class DeadLetters {
     this.#map = map;
   }
 
-  /** @param id makes the key: who writes the same letter twice writes it once. */
-  async add(letter: NewDeadLetter, id = randomId()): Promise<string> {
-    const key = `${letter.at.toString(36).padStart(9, "0")}-${id}`;
+  /** Who writes under the same id, and since the same time, twice writes once. */
+  async add(letter: NewDeadLetter, { since, id }: { since: number; id: string }): Promise<void> {
+    const key = `${since.toString(36).padStart(9, "0")}-${id}`;
     await this.#map.create(key, JSON.stringify({ v: 1, ...letter }));
-    return key;
   }
 
   async get(key: string): Promise<DeadLetter | undefined> {
@@ -67,7 +67,7 @@ export function letterOf(
   record: QueueRecord,
   reason: GivenUp,
   thrown: Error | undefined,
-  where: { now: number; node: string },
+  where: Pick<DeadLetter, "at" | "node">,
 ): NewDeadLetter {
   const error = reason === "discarded" && thrown?.cause instanceof Error ? thrown.cause : thrown;
   return {
@@ -77,8 +77,7 @@ export function letterOf(
     error: error?.message ?? "unknown",
     ...codeOf(error),
     attempts: record.attempt,
-    at: where.now,
-    node: where.node,
+    ...where,
   };
 }
 

@@ -20,6 +20,11 @@ export interface QueueOptions<P = unknown> {
    * run, because it was assigned by somebody with another schema, goes to the dead letters. `run` gets what it returns.
    */
   schema?: StandardSchema<P>;
+  /**
+   * Take part in accepting what producers publish on NATS, which one process at a time does, with its own schema;
+   * default true. While no process does, it is kept. With several stores producers publish at the first of them.
+   */
+  intake?: boolean;
   /** Make the queue if the store does not hold it yet; default true. False: ERR_UNKNOWN_QUEUE. */
   create?: boolean;
   /** Runs at a time in this process; default 100. */
@@ -54,6 +59,7 @@ export interface QueueSettings {
   readonly name: string;
   readonly run: ((payload: unknown, context: TaskContext) => unknown) | undefined;
   readonly schema: StandardSchema | undefined;
+  readonly intake: boolean;
   readonly create: boolean;
   readonly concurrency: number;
   readonly lease: number;
@@ -87,7 +93,7 @@ export interface QueueHost {
 
 const names = [
   ...["name", "run", "schema", "concurrency", "partitions", "bucket", "lease", "claim", "retry", "timeout", "misfire"],
-  ...["stores", "create"],
+  ...["stores", "create", "intake"],
 ];
 
 /** @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION */
@@ -109,6 +115,7 @@ export function parseQueue<P>(given: QueueOptions<P>, store: Store): QueueSettin
     name,
     run: run as QueueSettings["run"],
     schema: schema === undefined ? undefined : requireSchema("queue.schema", schema),
+    intake: requireBoolean("queue.intake", given.intake ?? true),
     create: requireBoolean("queue.create", given.create ?? true),
     concurrency: requireInteger("queue.concurrency", concurrency, 1, 100_000),
     partitions: partitions === undefined ? undefined : requireInteger("queue.partitions", partitions, 1, 4_096),

@@ -1,23 +1,33 @@
-import { Observable } from "rxjs";
-import { Locks, type Lock } from "../cluster/locks";
+import type { Observable } from "rxjs";
+import type { Lock } from "../cluster/locks";
+import { leaveStore, useStore } from "../cluster/store-users";
 import { parseDuration, type Duration } from "../duration";
-import { OstinatoError, toError } from "../errors";
+import { OstinatoError } from "../errors";
+import { readAssignmentText } from "../rules/producer-message";
 import type { Assignment } from "../rules/queue-record";
+import { Acceptance } from "./acceptance";
 import { eachAtOnce } from "./bulk";
 import { unknownLetter, type DeadLetter } from "./dead-letters";
 import { Execution } from "./execution";
 import type { QueueHost, QueueSettings } from "./options";
 import { workersOf, ownersOf } from "./overview";
 import type { Assigned, AssignedTask, AssignManyOptions, Queue, QueueEvent, QueueWorker } from "./queue-api";
-import { leasePrefix } from "./shard";
 import { Shards } from "./shards";
+import { QueueEvents } from "./queue-events";
+import { QueueLocks } from "./queue-locks";
 import type { QueueStats } from "./stats";
 import { AssignedTasks } from "./tasks";
 
 /** @throws OstinatoError ERR_QUEUE_MISMATCH; as the store's calls do. */
 export async function openQueue(settings: QueueSettings, host: QueueHost, closed: () => void): Promise<AssignedQueue> {
-  const shards = await Shards.open(settings, host.host.clock, host.host.alarms);
-  return new AssignedQueue(settings, host, shards, closed);
+  settings.stores.forEach(useStore);
+  try {
+    const shards = await Shards.open(settings, host.host.clock, host.host.alarms);
+    return new AssignedQueue(settings, host, shards, closed);
+  } catch (error) {
+    await Promise.all(settings.stores.map(leaveStore));
+    throw error;
+  }
 }
 
 /** One queue as one process has it. */
@@ -25,15 +35,14 @@ export class AssignedQueue implements Queue {
   readonly name: string;
   readonly executable: boolean;
   readonly events: Observable<QueueEvent>;
+  readonly #events: QueueEvents;
   readonly #settings: QueueSettings;
   readonly #host: QueueHost;
   readonly #shards: Shards;
   readonly #tasks: AssignedTasks;
-  readonly #locks = new Map<number, Locks>();
+  readonly #acceptance: Acceptance;
+  readonly #locks: QueueLocks;
   readonly #closed: () => void;
-  readonly #listeners = new Set<(event: QueueEvent) => void>();
-  readonly #unlisten: (() => void)[];
-  #accepting = true;
   #execution: Execution | undefined;
   #ending: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
@@ -45,19 +54,18 @@ export class AssignedQueue implements Queue {
     this.#host = host;
     this.#shards = shards;
     this.#closed = closed;
+    this.#events = new QueueEvents(this.name, settings.stores, host.host.logger);
+    this.events = this.#events.all;
+    this.#locks = new QueueLocks(this.name, settings.lease, shards, host.host);
     this.#tasks = new AssignedTasks(settings, shards, host.host.clock);
-    this.events = new Observable((subscriber) => {
-      const listener = (event: QueueEvent): void => subscriber.next(event);
-      this.#listeners.add(listener);
-      return () => this.#listeners.delete(listener);
+    this.#acceptance = new Acceptance({
+      ...{ settings, shards, host: host.host, tasks: this.#tasks },
+      onRefused: (id, reason, error) => this.#events.deadLetter(id, reason, error),
     });
-    this.#unlisten = settings.stores.map((store) =>
-      store.onEvent((event) => this.#tell({ ...event, store: store.description })),
-    );
   }
 
   get accepting(): boolean {
-    return this.#accepting;
+    return this.#acceptance.isOpen;
   }
 
   get executing(): boolean {
@@ -65,7 +73,7 @@ export class AssignedQueue implements Queue {
   }
 
   async assign(assignment: Assignment): Promise<"created" | "updated"> {
-    this.#requireAccepting();
+    this.#acceptance.require();
     return this.#tasks.assign(assignment);
   }
 
@@ -73,7 +81,7 @@ export class AssignedQueue implements Queue {
     assignments: Iterable<Assignment> | AsyncIterable<Assignment>,
     { onProgress, onRejected }: AssignManyOptions = {},
   ): Promise<Assigned> {
-    this.#requireAccepting();
+    this.#acceptance.require();
     const counts = { created: 0, updated: 0, rejected: 0 };
     const { length, size } = assignments as { length?: number; size?: number };
     const total = length ?? size;
@@ -92,7 +100,7 @@ export class AssignedQueue implements Queue {
   }
 
   async remove(id: string): Promise<boolean> {
-    this.#requireAccepting();
+    this.#acceptance.require();
     return this.#tasks.remove(id);
   }
 
@@ -118,12 +126,12 @@ export class AssignedQueue implements Queue {
     return this.#tasks.list(prefix);
   }
 
-  async startAccepting(): Promise<void> {
-    this.#accepting = true;
+  startAccepting(): Promise<void> {
+    return this.#acceptance.start();
   }
 
-  async stopAccepting(): Promise<void> {
-    this.#accepting = false;
+  stopAccepting(): Promise<void> {
+    return this.#acceptance.stop();
   }
 
   async startExecuting(): Promise<void> {
@@ -134,12 +142,7 @@ export class AssignedQueue implements Queue {
     if (this.#disposed !== undefined)
       throw new OstinatoError("ERR_STOPPED", `the queue "${this.name}" has been closed`);
     this.#execution ??= new Execution(this.#settings, this.#host, this.#shards, {
-      onGivenUp: ({ id }, reason, error) => {
-        const message = error?.message ?? "unknown";
-        const about = { queue: this.name, task: id, reason, err: error };
-        this.#host.host.logger.error(about, `an assigned task went to the dead letters: ${message}`);
-        this.#tell({ type: "deadLetter", id, reason, error: message });
-      },
+      onGivenUp: ({ id }, reason, error) => this.#events.deadLetter(id, reason, error),
     });
   }
 
@@ -151,15 +154,15 @@ export class AssignedQueue implements Queue {
   }
 
   async tryLock(id: string): Promise<Lock | false> {
-    return this.#locksFor(id).tryLock(id);
+    return this.#locks.for(id).tryLock(id);
   }
 
   async tryAutoLock(id: string, duration: Duration): Promise<boolean> {
-    return this.#locksFor(id).tryAutoLock(id, parseDuration("duration", duration, { min: 1 }));
+    return this.#locks.for(id).tryAutoLock(id, parseDuration("duration", duration, { min: 1 }));
   }
 
   async unlock(lock: Lock): Promise<void> {
-    await this.#locksFor(lock.id).unlock(lock);
+    await this.#locks.for(lock.id).unlock(lock);
   }
 
   async *deadLetters(): AsyncGenerator<DeadLetter> {
@@ -170,12 +173,22 @@ export class AssignedQueue implements Queue {
     for (const { deadLetters } of this.#shards.all) {
       const letter = await deadLetters.get(key);
       if (letter === undefined) continue;
-      if (letter.id === undefined) unknownLetter(key);
-      await this.#tasks.runNow(letter.id, letter.payload);
+      await this.#retry(letter);
       await deadLetters.remove(key);
       return;
     }
     unknownLetter(key);
+  }
+
+  async #retry({ key, id, payload, message }: DeadLetter): Promise<void> {
+    if (message === undefined && id !== undefined) return this.#tasks.runNow(id, payload);
+    if (message?.kind !== "assign" || !message.isWhole) {
+      throw new OstinatoError(
+        "ERR_UNKNOWN_TASK",
+        `the dead letter ${JSON.stringify(key)} holds no whole task: assign it`,
+      );
+    }
+    await this.#tasks.assign(readAssignmentText(message.text));
   }
 
   async removeDeadLetter(key: string): Promise<boolean> {
@@ -205,40 +218,12 @@ export class AssignedQueue implements Queue {
   }
 
   async #dispose(): Promise<void> {
-    this.#accepting = false;
-    await this.stopExecuting();
-    await Promise.all([...this.#locks.values()].map((locks) => locks.close()));
+    await Promise.all([this.#acceptance.close(), this.stopExecuting()]);
+    await this.#locks.close();
     await this.#shards.close();
-    for (const end of this.#unlisten) end();
-    for (const store of this.#settings.stores) if (store !== this.#host.store) await store.close();
+    this.#events.close();
+    await Promise.all(this.#settings.stores.map(leaveStore));
     this.#closed();
-  }
-
-  #tell(event: QueueEvent): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#host.host.logger.warn({ err: toError(error) }, "a listener to a queue's events threw");
-      }
-    }
-  }
-
-  #locksFor(id: string): Locks {
-    const { shard } = this.#shards.place(id);
-    let locks = this.#locks.get(shard.index);
-    if (locks === undefined) {
-      const { clock, nodeId: holder } = this.#host.host;
-      const prefix = `${leasePrefix(this.name)}lock.`;
-      locks = new Locks({ ...shard.leases, prefix, holder, clock, lease: this.#settings.lease });
-      this.#locks.set(shard.index, locks);
-    }
-    return locks;
-  }
-
-  #requireAccepting(): void {
-    if (this.#accepting) return;
-    throw new OstinatoError("ERR_NOT_ACCEPTING", `the queue "${this.name}" accepts nothing: startAccepting() first`);
   }
 }
 

@@ -3,7 +3,7 @@ import { reach, type Reached } from "../cluster/reached";
 import { measuredMap } from "../cluster/store-telemetry";
 import type { Clock } from "../clock";
 import { OstinatoError } from "../errors";
-import type { Store } from "../store";
+import type { Intake, Store } from "../store";
 import { DeadLetters } from "./dead-letters";
 import type { QueueSettings, QueueShape } from "./options";
 
@@ -17,6 +17,8 @@ export interface Shard {
   readonly leases: Reached;
   readonly tasks: EpochMap;
   readonly deadLetters: DeadLetters;
+  /** What producers publish there; undefined where the store has no subjects, or this process does not accept it. */
+  readonly intake: Intake | undefined;
   readonly shape: QueueShape;
 }
 
@@ -44,7 +46,10 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
     const shape = await agree(settings, index, leases);
     const tasks = await epochMap(store, `tasks-${name}`, clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
-    return { index, store, leases, tasks, deadLetters, shape };
+    const intake = settings.intake && index === 0 ? store.intake?.(name) : undefined;
+    // From now on nothing that is published is lost. Whoever accepts it tries again, and tells why it is in vain.
+    await intake?.open().catch(() => undefined);
+    return { index, store, leases, tasks, deadLetters, intake, shape };
   } catch (error) {
     await leases.view.close();
     throw error;

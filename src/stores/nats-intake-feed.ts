@@ -4,13 +4,16 @@ import { readError } from "./nats-errors";
 import { heartbeat, position } from "./nats-feed";
 import type { NatsLink } from "./nats-link";
 
-/** How long one request for messages stands at the server; while nothing comes there is one of them so often. */
-const standing = 30_000;
+/** How long one request for messages stands at the server; while nothing comes there is one of them an hour. */
+const standing = 3_600_000;
 /** How long a consumer that nobody asks stays on the server, in milliseconds. */
 const abandoned = 60_000;
 const nanoseconds = 1_000_000;
 const heartbeatStatus = 100;
 const timeoutStatus = 408;
+const conflictStatus = 409;
+/** What newer servers add to the last message of a request, which was counted. */
+const batchCompleted = "Batch Completed";
 
 export interface IntakeFeedListener {
   message(message: Msg, sequence: number): void;
@@ -68,14 +71,15 @@ export class NatsIntakeFeed {
     if (made.error) throw readError(`consumer of ${this.stream}`, made.error);
   }
 
-  /** Asks for so many messages, as they come; once at a time. */
-  ask(count: number): void {
+  /** Asks for so many messages, and so many bytes, as they come; once at a time. */
+  ask(count: number, bytes: number): void {
     if (this.ended || this.owed > 0 || !this.received) return;
     this.owed = count;
     this.link.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${this.stream}.${this.name}`,
       JSON.stringify({
         batch: count,
+        max_bytes: bytes,
         expires: standing * nanoseconds,
         idle_heartbeat: heartbeat * nanoseconds,
       }),
@@ -116,10 +120,10 @@ export class NatsIntakeFeed {
       if (last !== "" && Number(last) !== this.delivered) {
         this.breakOff(`the server has sent ${last} messages, ${String(this.delivered)} have come`);
       }
-    } else if (headers?.code === timeoutStatus) {
+    } else if (headers?.code === timeoutStatus || (headers?.code === conflictStatus && isFull(headers.description))) {
       this.owed = 0;
       this.listener.free();
-    } else {
+    } else if (headers?.description !== batchCompleted) {
       this.breakOff(`the server ended it: ${headers?.description ?? "unknown"}`);
     }
   }
@@ -130,3 +134,6 @@ export class NatsIntakeFeed {
     this.listener.broken(reason);
   }
 }
+
+/** The next message would have been one byte too many; it comes with the next request. */
+const isFull = (description: string): boolean => /maxbytes/i.test(description);

@@ -1,6 +1,9 @@
 import type { Clock } from "../clock";
 
-const requestLimits = { count: 20_000, bytes: 32 * 1024 * 1024, age: 30_000 };
+/** How long a requester is believed to wait, in milliseconds. */
+export const requestAge = 30_000;
+
+const requestLimits = { count: 20_000, bytes: 32 * 1024 * 1024, age: requestAge };
 const answerLimits = { count: 1000, bytes: 8 * 1024 * 1024, age: 1000 };
 
 /**

@@ -17,6 +17,7 @@ export class NatsIntakeStream {
   readonly subjects: string;
   private checking: Promise<StreamInfo> | undefined;
   private known: StreamInfo | undefined;
+  private complaint: string | undefined;
 
   constructor(
     private readonly link: NatsLink,
@@ -38,6 +39,13 @@ export class NatsIntakeStream {
   /** It may be gone, or another one: look again before the next use. */
   forget(): void {
     this.known = undefined;
+  }
+
+  /** Nobody else hears why nothing comes of it, or no answer goes out. */
+  complain(reason: string): void {
+    if (this.complaint === reason) return;
+    this.complaint = reason;
+    process.emitWarning(`${this.name}: ${reason}`, { code: "OSTINATO_NATS_INTAKE" });
   }
 
   private async ensure(): Promise<StreamInfo> {

@@ -7,34 +7,36 @@ import type { IntakeMessage, Watch } from "../store";
 import { NoAnswer, readError } from "./nats-errors";
 import { heartbeat } from "./nats-feed";
 import { NatsIntakeFeed } from "./nats-intake-feed";
-import { NatsIntakeReplies } from "./nats-intake-replies";
+import type { NatsIntakeRequests } from "./nats-intake-requests";
 import type { NatsIntakeStream } from "./nats-intake-stream";
-import type { NatsLink, Reception } from "./nats-link";
+import type { NatsLink } from "./nats-link";
 
 /** Messages that are delivered and not done, at most, and how many of them are asked for at a time. */
 const mostOpen = 2000;
 const batch = 1000;
 /** Fewer than this are not worth a request: with so many open the next ones come once some are done. */
 const smallest = 500;
+/** The same in bytes: more are not asked for while so many are open. No message is larger than the first of these. */
+const batchBytes = 64 * 1024 * 1024;
+const mostOpenBytes = 32 * 1024 * 1024;
 /** Longer silence than this is no idleness: the consumer, or the way to it, is gone. */
 const silence = 3 * heartbeat;
 const steady = 10_000;
 const retry = parseRetry("retry", { initialDelay: 100, maxDelay: 5000, jitter: 0.5 });
-const kinds = ["assign", "remove"] as const;
 
 /**
  * What is published for one queue, read through consumers that are made anew whenever one fails: from after the last
  * message that was delivered while the stream is the same, else from its first. While nothing comes, one request for
- * more stands at the server, which is renewed twice a minute.
+ * more stands at the server, and only that speaks.
  */
 export class NatsIntakeWatch implements Watch {
   private feed: NatsIntakeFeed | undefined;
-  private readonly replies: NatsIntakeReplies;
-  private heard: Reception[] = [];
   private created: string | undefined;
-  /** The last message delivered, and the last before those that are open. */
+  /** The last message delivered. */
   private position = 0;
-  private settled = 0;
+  /** What is delivered and not done, in order. */
+  private open: { readonly sequence: number; readonly bytes: number }[] = [];
+  private openBytes = 0;
   private lastHeard = 0;
   private lastStart = 0;
   private failures = 0;
@@ -42,30 +44,27 @@ export class NatsIntakeWatch implements Watch {
   private round = 0;
   private timer: TimerId;
   private closed = false;
-  private complaint: string | undefined;
   private readonly endings: (() => void)[];
 
   constructor(
     private readonly link: NatsLink,
     private readonly stream: NatsIntakeStream,
+    private readonly requests: NatsIntakeRequests,
     private readonly listener: (message: IntakeMessage) => void,
     /** Hears, before the listener, what is delivered, and of which stream. */
     private readonly delivering: (created: string, sequence: number) => void,
     private readonly closing: () => void,
   ) {
-    this.replies = new NatsIntakeReplies(link.settings.clock, (reply, text) => {
-      this.send(reply, text);
-    });
     this.endings = [
       link.onReturn(() => {
         this.restart();
       }),
       link.onRefusal((subject) => {
         if (!subject.startsWith(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.`)) return;
-        this.complain(`the server does not permit this user to publish to "${subject}"; grant it`);
+        stream.complain(`the server does not permit this user to publish to "${subject}"; grant it`);
       }),
     ];
-    if (link.online) this.hear();
+    if (link.online) requests.hear();
     void this.begin();
   }
 
@@ -75,15 +74,16 @@ export class NatsIntakeWatch implements Watch {
     this.round += 1;
     this.closing();
     for (const end of this.endings) end();
-    for (const reception of this.heard) reception.end();
-    this.replies.clear();
+    this.requests.end();
     this.link.settings.clock.clearTimeout(this.timer);
     await this.feed?.end();
   }
 
   /** Messages up to this one are no longer open. */
   settle(sequence: number): void {
-    this.settled = Math.max(this.settled, Math.min(sequence, this.position));
+    const first = this.open.findIndex((message) => message.sequence > sequence);
+    const settled = this.open.splice(0, first < 0 ? this.open.length : first);
+    for (const { bytes } of settled) this.openBytes -= bytes;
     this.ask();
   }
 
@@ -99,7 +99,7 @@ export class NatsIntakeWatch implements Watch {
       if (created !== this.created || state.last_seq < this.position) this.startOver();
       this.created = created;
       // Before the consumer, so that no message of it comes before its request could be heard.
-      this.hear();
+      this.requests.hear();
       feed = this.feed = this.makeFeed(round, created);
       await feed.start(this.position + 1);
       if (round !== this.round) {
@@ -119,27 +119,9 @@ export class NatsIntakeWatch implements Watch {
 
   private startOver(): void {
     this.position = 0;
-    this.settled = 0;
-    if (this.created !== undefined) this.replies.clear();
-  }
-
-  private hear(): void {
-    if (this.heard.length > 0 && this.heard.every((reception) => !reception.isOver())) return;
-    for (const reception of this.heard) reception.end();
-    this.heard = kinds.map((kind) => {
-      const subject = this.stream.subjects + kind;
-      return this.link.receive(
-        ({ reply, data }) => {
-          if (reply) this.replies.hear(kind, data, reply);
-        },
-        () => {
-          this.complain(
-            `the server does not permit this user to subscribe to "${subject}", so that producers that wait for an answer get none; grant it`,
-          );
-        },
-        subject,
-      );
-    });
+    this.open = [];
+    this.openBytes = 0;
+    if (this.created !== undefined) this.requests.forget();
   }
 
   private makeFeed(round: number, created: string): NatsIntakeFeed {
@@ -163,8 +145,9 @@ export class NatsIntakeWatch implements Watch {
   private deliver(message: Msg, sequence: number, created: string): void {
     // A replica that lags may begin earlier than it was asked to.
     if (sequence <= this.position) return;
-    if (this.position === 0) this.settled = sequence - 1;
     this.position = sequence;
+    this.open.push({ sequence, bytes: message.data.length });
+    this.openBytes += message.data.length;
     const kind = message.subject.endsWith("remove") ? "remove" : "assign";
     const body = message.data;
     let isAnswered = false;
@@ -176,25 +159,17 @@ export class NatsIntakeWatch implements Watch {
       answer: (text) => {
         if (isAnswered || this.closed) return;
         isAnswered = true;
-        this.replies.answer(kind, body, text);
+        this.requests.answer(kind, body, text);
       },
     });
   }
 
   private ask(): void {
-    const room = mostOpen - (this.position - this.settled);
-    if (!this.feed || this.feed.isAsking || room < smallest || !this.link.online) return;
+    const room = mostOpen - this.open.length;
+    if (!this.feed || this.feed.isAsking || !this.link.online) return;
+    if (room < smallest || this.openBytes > mostOpenBytes) return;
     this.lastHeard = this.link.settings.clock.monotonic();
-    this.feed.ask(Math.min(room, batch));
-  }
-
-  /** An answer that cannot be sent is one that the requester waits for in vain; it asks again. */
-  private send(reply: string, text: string): void {
-    try {
-      if (this.link.online) this.link.publish(reply, text);
-    } catch {
-      // Longer than the server takes.
-    }
+    this.feed.ask(Math.min(room, batch), batchBytes);
   }
 
   /** Ends what there is and begins again: at once, or later and later if that happens often. */
@@ -227,13 +202,6 @@ export class NatsIntakeWatch implements Watch {
   private tell(thrown: unknown): void {
     const error = thrown instanceof NoAnswer ? readError(`consumer of ${this.stream.name}`, thrown) : toError(thrown);
     const { code } = error as Partial<OstinatoError>;
-    if (code === "ERR_STORE_PERMISSION" || code === "ERR_STORE_SETTINGS") this.complain(error.message);
-  }
-
-  /** Nobody else hears why nothing comes. */
-  private complain(reason: string): void {
-    if (this.complaint === reason) return;
-    this.complaint = reason;
-    process.emitWarning(`${this.stream.name}: ${reason}`, { code: "OSTINATO_NATS_INTAKE" });
+    if (code === "ERR_STORE_PERMISSION" || code === "ERR_STORE_SETTINGS") this.stream.complain(error.message);
   }
 }

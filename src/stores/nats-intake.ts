@@ -1,9 +1,12 @@
+import type { TimerId } from "../clock";
 import type { OstinatoError } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
 import type { Intake, IntakeMessage, Watch } from "../store";
 import { refuse } from "../validate";
 import { NoAnswer, notFound, writeError } from "./nats-errors";
+import { requestAge } from "./nats-intake-replies";
+import { NatsIntakeRequests } from "./nats-intake-requests";
 import { NatsIntakeStream } from "./nats-intake-stream";
 import { NatsIntakeWatch } from "./nats-intake-watch";
 import type { NatsLink } from "./nats-link";
@@ -13,16 +16,18 @@ const retry = parseRetry("retry", { initialDelay: 100, maxDelay: 5000, jitter: 0
 /**
  * What any NATS client publishes for one queue, to `<namespace>.<queue>.assign` and `<namespace>.<queue>.remove`: kept
  * by the stream `<namespace>_<queue>_intake`, whether somebody reads it or not. Who publishes with a reply subject gets
- * the answer there, and no receipt of JetStream. A request that is made while nobody reads is worked on later, without
- * an answer.
+ * the answer there, and no receipt of JetStream. A request that is made while nobody has the intake open, or long before
+ * anybody reads it, is worked on later, without an answer.
  */
 export class NatsIntake implements Intake {
   private readonly stream: NatsIntakeStream;
+  private readonly requests: NatsIntakeRequests;
   private readonly watches = new Set<NatsIntakeWatch>();
   private created: string | undefined;
   /** The last message delivered, and when its stream was made. */
   private delivered: { readonly created: string; readonly sequence: number } | undefined;
   private stopReopening: (() => void) | undefined;
+  private unhearing: TimerId;
 
   constructor(
     private readonly link: NatsLink,
@@ -30,6 +35,7 @@ export class NatsIntake implements Intake {
   ) {
     if (!/^[A-Za-z0-9_-]+$/.test(queue)) refuse("queue name", 'letters, digits, "-" and "_"', queue);
     this.stream = new NatsIntakeStream(link, queue);
+    this.requests = new NatsIntakeRequests(link, this.stream);
     // A stream in memory is gone with its server.
     link.onReturn(() => {
       this.stream.forget();
@@ -43,6 +49,10 @@ export class NatsIntake implements Intake {
 
   async open(): Promise<void> {
     this.link.assertOpen();
+    await this.link.ready();
+    if (this.watches.size === 0) this.hearForAWhile();
+    // A server that answers has heard of the subscriptions before.
+    this.stream.forget();
     await this.prepare();
     this.stopReopening ??= this.link.onReturn(() => void this.reopen(0));
   }
@@ -52,6 +62,7 @@ export class NatsIntake implements Intake {
     const watch: NatsIntakeWatch = new NatsIntakeWatch(
       this.link,
       this.stream,
+      this.requests,
       listener,
       (created, sequence) => {
         this.created = created;
@@ -60,6 +71,7 @@ export class NatsIntake implements Intake {
       () => this.watches.delete(watch),
     );
     this.watches.add(watch);
+    this.link.settings.clock.clearTimeout(this.unhearing);
     return watch;
   }
 
@@ -82,8 +94,20 @@ export class NatsIntake implements Intake {
   async end(): Promise<void> {
     this.stopReopening?.();
     this.stopReopening = undefined;
+    this.link.settings.clock.clearTimeout(this.unhearing);
+    this.requests.end();
     await Promise.all([...this.watches].map((watch) => watch.close()));
     this.stream.forget();
+  }
+
+  /** A request that comes before anybody consumes is answered then; nobody may, and then it is not worth listening to. */
+  private hearForAWhile(): void {
+    const { clock } = this.link.settings;
+    this.requests.hear();
+    clock.clearTimeout(this.unhearing);
+    this.unhearing = clock.setTimeout(() => {
+      this.requests.end();
+    }, requestAge);
   }
 
   private async prepare(): Promise<string> {

@@ -1,4 +1,5 @@
 import { reach } from "../cluster/reached";
+import { leaveStore, useStore } from "../cluster/store-users";
 import type { View } from "../cluster/view";
 import type { Clock, TimerId } from "../clock";
 import { OstinatoError, toError } from "../errors";
@@ -11,8 +12,6 @@ import type { Report } from "./report";
 
 const prefix = "task.";
 const pauses = { initialDelay: 250, maxDelay: 10_000, factor: 2, jitter: 0.2, limit: Infinity };
-/** How many runtimes of this process use a store: the last one closes it. */
-const users = new WeakMap<Store, number>();
 
 /**
  * The records of tasks in one store, kept in view. A store that cannot be reached at first is tried again until it
@@ -46,7 +45,7 @@ export class Records {
   async open(failures = 0): Promise<void> {
     if (!this.#open) {
       this.#open = true;
-      users.set(this.#store, (users.get(this.#store) ?? 0) + 1);
+      useStore(this.#store);
       this.#unlisten = this.#store.onEvent((event) => this.#take(event));
     }
     try {
@@ -116,9 +115,7 @@ export class Records {
     if (this.#retry !== undefined) this.#clock.clearTimeout(this.#retry);
     await this.#view?.close();
     this.#unlisten();
-    const left = (users.get(this.#store) ?? 1) - 1;
-    users.set(this.#store, left);
-    if (left === 0) await this.#store.close();
+    await leaveStore(this.#store);
   }
 
   #take(event: StoreEvent): void {

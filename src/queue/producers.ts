@@ -1,0 +1,101 @@
+import type { TimerId } from "../clock";
+import { holdLease } from "../cluster/lease";
+import { toError } from "../errors";
+import type { Host } from "../supervision/host";
+import type { Intake } from "../store";
+import { ProducerDesk, type ProducerDeskOptions } from "./producer-desk";
+import { leasePrefix, type Shard } from "./shard";
+import type { AssignedTasks } from "./tasks";
+
+const pauseAfterFailure = 1_000;
+
+export interface ProducersOptions extends Pick<ProducerDeskOptions, "refuse"> {
+  readonly queue: string;
+  readonly lease: number;
+  readonly shard: Shard;
+  readonly intake: Intake;
+  readonly tasks: AssignedTasks;
+  readonly host: Host;
+}
+
+/**
+ * Accepts what producers publish for a queue, in one of the processes that would: a lease says in which. What is published
+ * while there is none is kept by the store.
+ */
+export class Producers {
+  readonly #options: ProducersOptions;
+  readonly #stopping = new AbortController();
+  readonly #ended: Promise<void>;
+
+  constructor(options: ProducersOptions) {
+    this.#options = options;
+    this.#ended = this.#run();
+  }
+
+  /** Resolves when what was begun has ended, and another process may go on. */
+  stop(): Promise<void> {
+    this.#stopping.abort();
+    return this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    const { queue, lease: length, shard, host } = this.#options;
+    const { signal } = this.#stopping;
+    const lease = holdLease({
+      ...shard.leases,
+      key: `${leasePrefix(queue)}intake`,
+      holder: host.nodeId,
+      clock: host.clock,
+      lease: length,
+    });
+    while (!signal.aborted) {
+      try {
+        await lease.campaign(signal);
+        await this.#serve(lease.signal, () => lease.valid());
+      } catch (error) {
+        if (signal.aborted) break;
+        host.logger.warn({ err: toError(error), queue }, "what producers publish cannot be accepted at the moment");
+        await this.#pause(pauseAfterFailure);
+      }
+      await lease.release();
+    }
+    await lease.release();
+  }
+
+  /** While the lease is held. @throws OstinatoError as the store's calls do. */
+  async #serve(lost: AbortSignal, isHeld: () => boolean): Promise<void> {
+    const { intake, tasks, refuse } = this.#options;
+    const { signal } = this.#stopping;
+    await intake.open();
+    const desk = new ProducerDesk({
+      intake,
+      tasks,
+      refuse,
+      mayGoOn: isHeld,
+      pause: (milliseconds) => this.#pause(milliseconds),
+    });
+    const watch = intake.consume((message) => {
+      if (!signal.aborted) desk.take(message);
+    });
+    await new Promise<void>((resolve) => {
+      const end = (): void => resolve();
+      for (const one of [lost, signal]) {
+        if (one.aborted) end();
+        else one.addEventListener("abort", end, { once: true });
+      }
+    });
+    // A schema that never answers keeps nobody waiting: its message stays, for the next one.
+    const { clock } = this.#options.host;
+    let patience: TimerId;
+    await Promise.race([
+      desk.end(),
+      new Promise<void>((resolve) => (patience = clock.setTimeout(resolve, this.#options.lease))),
+    ]);
+    clock.clearTimeout(patience);
+    await watch.close();
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.host.clock.setTimeout(resolve, milliseconds));
+  }
+}

@@ -1,0 +1,62 @@
+const deep = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+const text = (value: unknown): string => JSON.stringify(value);
+
+/** Bodies that no queue can accept as an assignment, each for a reason of its own. */
+const kinds: readonly ((n: number) => string | Uint8Array)[] = [
+  () => "",
+  () => " ",
+  () => "null",
+  () => "true",
+  () => "42",
+  () => '"a text"',
+  () => "[]",
+  (n) => text([{ id: `in an array ${String(n)}`, payload: 1 }]),
+  () => "{}",
+  () => "{",
+  (n) => `{"id":"cut off ${String(n)}","payload":`,
+  (n) => `{"id":"single",'payload':${String(n)}}`,
+  () => "NaN",
+  () => "undefined",
+  (n) => `{"id":"trailing","payload":${String(n)},}`,
+  (n) => `{"id":"two","payload":${String(n)}}{"id":"three","payload":1}`,
+  () => Uint8Array.from([0xff, 0xfe, 0xfd]),
+  () => Buffer.concat([Buffer.from('{"id":"'), Uint8Array.from([0xc3, 0x28]), Buffer.from('","payload":1}')]),
+  () => Uint8Array.from({ length: 256 }, (_, index) => index),
+  () => "\u0000".repeat(100),
+  () => deep(20_000),
+  () => `{"id":${deep(5_000)},"payload":1}`,
+  (n) => text({ id: n, payload: 1 }),
+  () => text({ id: null, payload: 1 }),
+  () => text({ id: "", payload: 1 }),
+  () => text({ id: "é".repeat(257), payload: 1 }),
+  () => text({ id: "x".repeat(10_000), payload: 1 }),
+  () => '{"id":"half a pair \\ud800","payload":1}',
+  () => text({ payload: 1 }),
+  (n) => text({ id: `no payload ${String(n)}` }),
+  (n) => text({ id: `at ${String(n)}`, payload: 1, at: "tomorrow" }),
+  (n) => text({ id: `at ${String(n)}`, payload: 1, at: 1e300 }),
+  (n) => text({ id: `at ${String(n)}`, payload: 1, at: 0.5 }),
+  (n) => text({ id: `at ${String(n)}`, payload: 1, at: {} }),
+  (n) => text({ id: `at ${String(n)}`, payload: 1, at: null }),
+  (n) => text({ id: `at ${String(n)}`, payload: 1, at: n % 2 ? "2026-02-30T09:00:00Z" : "2026-02-28T09:00" }),
+  (n) => text({ id: `every ${String(n)}`, payload: 1, every: 0 }),
+  (n) => text({ id: `every ${String(n)}`, payload: 1, every: -1 }),
+  (n) => text({ id: `every ${String(n)}`, payload: 1, every: "soon" }),
+  (n) => text({ id: `every ${String(n)}`, payload: 1, every: 1e21 }),
+  (n) => text({ id: `every ${String(n)}`, payload: 1, every: [60_000] }),
+  (n) => text({ id: `every ${String(n)}`, payload: 1, every: "60s", cron: "* * * * *" }),
+  (n) => text({ id: `cron ${String(n)}`, payload: 1, cron: "61 * * * *" }),
+  (n) => text({ id: `cron ${String(n)}`, payload: 1, cron: "0 0 30 2 *" }),
+  (n) => text({ id: `cron ${String(n)}`, payload: 1, cron: `${"*".repeat(5_000)} * * * *` }),
+  (n) => text({ id: `cron ${String(n)}`, payload: 1, cron: 5 }),
+  (n) => text({ id: `zone ${String(n)}`, payload: 1, cron: "* * * * *", timeZone: "../../etc/passwd" }),
+  (n) => text({ id: `zone ${String(n)}`, payload: 1, timeZone: "UTC" }),
+  (n) => text({ id: `more ${String(n)}`, payload: 1, priority: 9 }),
+  (n) => `{"id":"proto ${String(n)}","payload":1,"__proto__":{"every":1}}`,
+  (n) => text({ id: `<script>alert(${String(n)})</script>`, payload: 1, at: "<img src=x onerror=alert(1)>" }),
+];
+
+/** So many of them, one kind after another. */
+export function* hostileMessages(count: number): Generator<string | Uint8Array> {
+  for (let index = 0; index < count; index += 1) yield (kinds[index % kinds.length] as (typeof kinds)[0])(index);
+}
