@@ -44,6 +44,8 @@ export class AssignedQueue implements Queue {
   readonly #locks: QueueLocks;
   readonly #closed: () => void;
   #execution: Execution | undefined;
+  /** The one that is being stopped: what it still runs may have to be hurried. */
+  #leaving: Execution | undefined;
   #ending: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
@@ -149,7 +151,10 @@ export class AssignedQueue implements Queue {
   async stopExecuting(): Promise<void> {
     const execution = this.#execution;
     this.#execution = undefined;
-    if (execution !== undefined) this.#ending = execution.stop();
+    if (execution !== undefined) {
+      this.#leaving = execution;
+      this.#ending = execution.stop().finally(() => (this.#leaving = undefined));
+    }
     await this.#ending;
   }
 
@@ -211,6 +216,7 @@ export class AssignedQueue implements Queue {
   /** The runtime's deadline has come. */
   hurry(): void {
     this.#execution?.hurry();
+    this.#leaving?.hurry();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
