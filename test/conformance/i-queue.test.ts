@@ -1,32 +1,7 @@
-import { type OstinatoError, type QueueOptions } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { onEveryStore, type World } from "../helpers/world";
-
-interface Ran {
-  id: string;
-  payload: unknown;
-  at: number;
-}
-
-async function worker(world: World, options: Partial<QueueOptions> = {}) {
-  const ran: Ran[] = [];
-  const runtime = world.runtime();
-  const queue = await runtime.queue({
-    name: "polls",
-    partitions: 4,
-    run: (payload, { name }) => void ran.push({ id: name, payload, at: world.clock.now() }),
-    ...options,
-  });
-  await runtime.start();
-  return { queue, ran, runtime };
-}
-
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => "accepted",
-    (error: unknown) => (error as OstinatoError).code,
-  );
+import { codeOf, worker } from "../helpers/polls";
+import { onEveryStore } from "../helpers/world";
 
 onEveryStore("I1 assigned three times before it is due runs once, as assigned last", async (world) => {
   const { queue, ran } = await worker(world);
@@ -195,7 +170,7 @@ onEveryStore("I11 clear says how many there were, and nothing of them runs", asy
 onEveryStore(
   "I17 each entity runs by the calendar in its own zone; a bad one is refused with nothing stored",
   async (world) => {
-    const { queue, ran } = await worker(world);
+    const { queue, ran } = await worker(world, { lease: "1h" });
     await queue.assign({ id: "paris", payload: 1, cron: "0 9 * * *", timeZone: "Europe/Paris" });
     await queue.assign({ id: "tokyo", payload: 1, cron: "0 9 * * *", timeZone: "Asia/Tokyo" });
     assert.is(await codeOf(queue.assign({ id: "x", payload: 1, cron: "61 * * * *" })), "ERR_INVALID_SCHEDULE");
