@@ -1,11 +1,13 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { QueueStats } from "ostinato";
+import { fileStore, natsStore, type QueueStats, type Store } from "ostinato";
+
+/** Where a queue lives that several processes share. */
+export type SharedPlace = { readonly servers: string[]; readonly namespace: string } | { readonly path: string };
 
 export interface WorkerSetup {
-  readonly servers: string[];
-  readonly namespace: string;
+  readonly place: SharedPlace;
   readonly queue: string;
   readonly lease: string;
   readonly nodeId?: string;
@@ -17,6 +19,10 @@ export interface WorkerSetup {
   /** Tell of each run. */
   readonly each?: boolean;
   readonly level?: string;
+}
+
+export function storeAt(place: SharedPlace): Store {
+  return "path" in place ? fileStore(place) : natsStore({ ...place, reconnectTimeWait: 100 });
 }
 
 export type WorkerTold =
