@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -7,19 +7,9 @@ import { createRuntime, interval, natsStore, type NatsStoreOptions, type Ostinat
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { permissionsOf, user } from "../helpers/guide-permissions";
 import { nkeys, operatorAndUser, selfSigned } from "../helpers/nats-credentials";
 import { natsVersions, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
-
-const guide = readFileSync(join(__dirname, "../../docs/guides/nats.md"), "utf8");
-
-/** The permissions that the guide gives for this role. */
-function permissionsOf(role: string): string {
-  const found = new RegExp(`<!-- ${role} -->\\s+\`\`\`conf\\n([^\`]+)\`\`\``).exec(guide)?.[1];
-  assert.ok(found, `the guide has no permissions of a ${role}`);
-  return found ?? "";
-}
-
-const user = (name: string, permissions = "") => `{ user: "${name}", password: "pw-${name}", ${permissions} }`;
 
 async function withServer(options: NatsServerOptions, use: (server: NatsServer) => Promise<void>): Promise<void> {
   const server = await startNatsServer(options);
