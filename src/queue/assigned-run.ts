@@ -39,6 +39,8 @@ export interface RunServices {
   /** A letter was written, or a run ended. */
   readonly onGivenUp: (record: QueueRecord, reason: GivenUp, error: Error | undefined) => void;
   readonly pause: (milliseconds: number) => Promise<void>;
+  /** Nothing that needs a store which does not answer is waited for any more. */
+  readonly isStopping: () => boolean;
 }
 
 export interface Claim {
@@ -48,7 +50,7 @@ export interface Claim {
 }
 
 const firstPause = 50;
-const longestPause = 1_000;
+const longestPause = 250;
 const left: Standing = { is: "left" };
 
 /** One look at a task that is due: claim it, run it, record what becomes of it, each by one conditional write. */
@@ -115,17 +117,33 @@ export class AssignedRun {
     });
   }
 
-  /** Writes down what becomes of the task, again and again while the partition is ours and the store does not answer. */
-  async finish(): Promise<void> {
-    for (let pause = firstPause; this.job.partition.lease.valid(); pause = Math.min(2 * pause, longestPause)) {
+  /** Tries to write down what becomes of the task; whether that is settled. Never rejects. */
+  async finish(): Promise<boolean> {
+    if (!this.job.partition.lease.valid()) return true;
+    try {
+      this.standing = await this.#complete();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * The same again and again while the store does not answer, also when the partition has been lost by that: the run is
+   * over, and as long as its claim stands nobody has begun another (`I13`). Never rejects.
+   */
+  async finishLate(): Promise<void> {
+    const { lease } = this.job.partition;
+    const { isStopping } = this.#services;
+    for (let pause = firstPause; lease.valid() || !isStopping(); pause = Math.min(2 * pause, longestPause)) {
+      await this.#services.pause(pause);
       try {
-        this.standing = await this.#complete();
+        if (lease.valid() || (await this.#isStillClaimed())) this.standing = await this.#complete();
         return;
       } catch {
-        await this.#services.pause(pause);
+        // Tried again.
       }
     }
-    this.standing = left;
   }
 
   abort(reason: Error): void {
@@ -184,10 +202,18 @@ export class AssignedRun {
     if (!this.#mayGoOn) {
       // Claimed, and not to be run here: the claim is undone.
       this.#end = { outcome: "aborted" };
-      await this.finish();
+      if (!(await this.finish())) await this.finishLate();
       return undefined;
     }
     return { attempt: claimed.attempt, fencingToken: this.#token(), lateBy: Math.max(0, now - record.due) };
+  }
+
+  async #isStillClaimed(): Promise<boolean> {
+    const { key, partition } = this.job;
+    const entry = await partition.shard.tasks.map.get(key);
+    const run = this.#record?.run;
+    if (entry === undefined || run === undefined) return entry?.revision === this.#revision;
+    return readQueueRecord(entry.value)?.run?.id === run.id;
   }
 
   #pass(standing: Standing): undefined {

@@ -54,6 +54,7 @@ export class Executor implements Employer {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
       pause: (milliseconds) => new Promise((resolve) => void clock.setTimeout(resolve, milliseconds)),
+      isStopping: () => this.#halted,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
         services.onGivenUp(record, reason, error);

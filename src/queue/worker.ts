@@ -131,9 +131,11 @@ export class Worker implements Child {
 
   record(): void {
     const run = this.#run as AssignedRun;
-    void run.finish().then(() => {
+    void run.finish().then((isSettled) => {
       this.#run = undefined;
-      this.#employer.done(run);
+      // A store that is down keeps no worker from the tasks of others (`I13`).
+      if (isSettled) this.#employer.done(run);
+      else void run.finishLate().then(() => this.#employer.done(run));
       this.#send({ type: "RECORDED" });
     });
   }
