@@ -4,13 +4,14 @@ import { examineNats, OstinatoError, systemClock, type NatsExaminationOptions, t
 import { simulate } from "../testing";
 import { findingsOf, type Finding, type FindingOptions } from "./doctor-findings";
 import { loadSetup } from "./load";
-import { readDuration } from "./options";
+import { readDuration, readText } from "./options";
 
 interface DoctorOptions {
   nats: string;
   namespace: string;
   replicas: number;
   lease: number;
+  queue?: string[];
   creds?: string;
   nkey?: string;
   ca?: string;
@@ -28,6 +29,11 @@ export function doctorCommand(program: Command): void {
     .option("--namespace <name>", "what the names of the buckets begin with", "ostinato")
     .option("--replicas <count>", "copies of each bucket that the service asks for", Number, 1)
     .option("--lease <duration>", "the lease that the service uses", readDuration, 15_000)
+    .option(
+      "--queue <name>",
+      "look at this queue, which may be given again for more (default: all of the namespace)",
+      (name: string, names?: string[]) => [...(names ?? []), readText(name)],
+    )
     .option("--creds <file>", "credentials file")
     .option("--nkey <file>", "file with an nkey seed")
     .option("--ca <file>", "certificates to trust, for TLS")
@@ -58,6 +64,7 @@ async function storeOptions(options: DoctorOptions): Promise<NatsExaminationOpti
     namespace,
     replicas,
     ...(monitor === undefined ? {} : { monitor }),
+    ...(options.queue === undefined ? {} : { queues: options.queue }),
     ...(authenticator === undefined ? {} : { authenticator }),
     ...(options.ca === undefined ? {} : { tls: { caFile: options.ca } }),
   };

@@ -1,27 +1,29 @@
 import type { Clock } from "../clock";
 import { systemClock } from "../clocks/system";
-import { OstinatoError, toError } from "../errors";
-import { randomId } from "../identity";
+import { toError, type OstinatoError } from "../errors";
 import { withoutSecrets } from "./nats-address";
+import {
+  asOurs,
+  examineBucket,
+  examineQueue,
+  queuesIn,
+  requireQueueName,
+  writeTo,
+  type BucketExamination,
+} from "./nats-bucket-examination";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
 import type { StoredMessage } from "./nats-records";
 import { checkServerVersion } from "./nats-versions";
 
+export type { BucketExamination };
+
 export interface NatsExaminationOptions extends NatsStoreOptions {
   /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
   monitor?: string;
-}
-
-/** What was found out about one bucket. */
-export interface BucketExamination {
-  readonly name: string;
-  /** Undefined where it does not exist yet. */
-  readonly replicas?: number;
-  readonly storage?: string;
-  /** What it was refused for, or what is not permitted on it. */
-  readonly error?: OstinatoError;
+  /** The queues whose buckets and streams are looked at, too; default all that the namespace has. */
+  queues?: readonly string[];
 }
 
 /** What can be seen of a NATS server, or of several, by somebody who is about to entrust leases to it. */
@@ -53,13 +55,15 @@ const ownBuckets = ["leases", "nodes"];
 const writes = 20;
 
 /**
- * Looks at a NATS server and at the buckets of a namespace. Writes only to a bucket of its own, which it removes, or, if
- * it may not make one, to a key of its own in `leases`.
+ * Looks at a NATS server and at the buckets of a namespace. Writes only to a bucket of its own, which it removes, and to
+ * keys of its own in the buckets that exist, which it removes, too.
  *
- * @throws OstinatoError ERR_STORE_UNAVAILABLE, ERR_STORE_PERMISSION, ERR_STORE_SETTINGS when no server takes us at all
+ * @throws OstinatoError ERR_STORE_UNAVAILABLE, ERR_STORE_PERMISSION, ERR_STORE_SETTINGS when no server takes us at all;
+ *   ERR_INVALID_OPTION
  */
 export async function examineNats(options: NatsExaminationOptions = {}): Promise<NatsExamination> {
-  const { monitor, ...rest } = options;
+  const { monitor, queues, ...rest } = options;
+  for (const queue of queues ?? []) requireQueueName(queue);
   const settings = parseNatsOptions(rest, systemClock);
   const link = new NatsLink(settings);
   await link.open();
@@ -67,6 +71,10 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
     const servers = await Promise.all([settings.connection.servers ?? []].flat().map((one) => lookAt(one, settings)));
     const buckets: BucketExamination[] = [];
     for (const name of ownBuckets) buckets.push(await examineBucket(link, name));
+    const areLeasesReadable = buckets[0]?.replicas !== undefined && !buckets[0].error;
+    for (const queue of queues ?? (areLeasesReadable ? await queuesIn(link) : [])) {
+      buckets.push(...(await examineQueue(link, queue)));
+    }
     return {
       clientVersion: clientVersion(),
       asked: { replicas: settings.replicas, storage: settings.storage },
@@ -100,29 +108,6 @@ async function lookAt(server: string, settings: NatsSettings): Promise<NatsExami
     return { address, error: asOurs(error) };
   } finally {
     await link.close(() => Promise.resolve());
-  }
-}
-
-/** Does once what a runtime does with the bucket, if it is there. */
-async function examineBucket(link: NatsLink, name: string): Promise<BucketExamination> {
-  const map = new NatsMap(link, name);
-  const bucket = { name: map.bucket.stream };
-  try {
-    const info = await map.bucket.info();
-    if (info === undefined) return bucket;
-    const { num_replicas, storage } = info.config;
-    const found = { ...bucket, replicas: Number(num_replicas ?? 1), storage: String(storage) };
-    try {
-      await writeTo(map, 1);
-      for await (const entry of map.list("doctor.")) await map.delete(entry.key, entry.revision);
-      return found;
-    } catch (error) {
-      return { ...found, error: asOurs(error) };
-    }
-  } catch (error) {
-    return { ...bucket, error: asOurs(error) };
-  } finally {
-    await map.end();
   }
 }
 
@@ -160,26 +145,6 @@ async function measure(link: NatsLink, map: NatsMap): Promise<Pick<NatsExaminati
   return { writes: sorted, clock: { aheadBy: wall - within - Date.parse(message.time), within } };
 }
 
-/** Writes one key so many times, each on the revision before; tells how long each took, and the wall after the last. */
-async function writeTo(
-  map: NatsMap,
-  count: number,
-  clock: Clock = systemClock,
-): Promise<{ took: number[]; revision: number; wall: number }> {
-  const key = `doctor.${randomId()}`;
-  const took: number[] = [];
-  let revision = 0;
-  await map.bucket.ready();
-  for (let index = 0; index < count; index += 1) {
-    const begun = clock.monotonic();
-    const answer = revision === 0 ? await map.create(key, "") : await map.update(key, "", revision);
-    took.push(clock.monotonic() - begun);
-    if (!answer.ok) throw new OstinatoError("ERR_STORE_SETTINGS", `${map.bucket.stream}: a right write was refused`);
-    ({ revision } = answer);
-  }
-  return { took, revision, wall: clock.now() };
-}
-
 async function readSync(monitor: string, clock: Clock): Promise<Pick<NatsExamination, "syncEvery" | "monitorError">> {
   const controller = new AbortController();
   const timer = clock.setTimeout(() => {
@@ -195,9 +160,4 @@ async function readSync(monitor: string, clock: Clock): Promise<Pick<NatsExamina
   } finally {
     clock.clearTimeout(timer);
   }
-}
-
-function asOurs(error: unknown): OstinatoError {
-  if (error instanceof OstinatoError) return error;
-  return new OstinatoError("ERR_STORE_UNAVAILABLE", toError(error).message, { cause: error });
 }

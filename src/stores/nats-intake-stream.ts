@@ -36,6 +36,13 @@ export class NatsIntakeStream {
     return (this.known = await this.checking);
   }
 
+  /** What it is, its settings checked; undefined where there is none. Makes nothing. */
+  async examine(): Promise<StreamInfo | undefined> {
+    const info = await this.info();
+    if (info) this.check(info.config);
+    return info;
+  }
+
   /** It may be gone, or another one: look again before the next use. */
   forget(): void {
     this.known = undefined;

@@ -2,12 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { natsStore, type NatsExamination, OstinatoError } from "ostinato";
+import { connect } from "nats";
+import pino from "pino";
+import { createRuntime, natsStore, type NatsExamination, OstinatoError } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { doctorCommand } from "../../src/cli/doctor";
 import { findingsOf, type Finding } from "../../src/cli/doctor-findings";
-import { freePort, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
+import {
+  freePort,
+  natsVersions,
+  startNatsServer,
+  type NatsServer,
+  type NatsServerOptions,
+} from "../helpers/nats-server";
 
 /** Runs the command, and gives back what it printed and the exit code that it wants. */
 async function run(...args: string[]): Promise<{ text: string; code: number }> {
@@ -24,6 +32,12 @@ async function run(...args: string[]): Promise<{ text: string; code: number }> {
     process.exitCode = 0;
   }
 }
+
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error: unknown) => (error as OstinatoError).code as string,
+  );
 
 async function withServer(options: NatsServerOptions, use: (server: NatsServer) => Promise<void>): Promise<void> {
   const server = await startNatsServer(options);
@@ -108,6 +122,76 @@ test("missing permissions are named, with the bucket that they are missing on", 
   });
 });
 
+for (const version of natsVersions) {
+  test(`${version}: the queues of the namespace are looked at, or those that are named, and nothing of them is touched`, async () => {
+    await withServer({ version }, async ({ url }) => {
+      const runtime = createRuntime({ store: natsStore({ servers: url }), logger: pino({ level: "silent" }) });
+      const queue = await runtime.queue({ name: "polls" });
+      await queue.assign({ id: "1", payload: 1, at: Date.parse("2999-01-01T00:00:00Z") });
+      for await (const letter of queue.deadLetters()) assert.unreachable(letter.key);
+      await queue.stopAccepting();
+      const producer = await connect({ servers: url });
+      producer.publish("ostinato.polls.assign", '{"id":"2","payload":2,"at":4102444800000}');
+      await producer.flush();
+
+      const found = await run("--nats", url);
+      assert.is(found.code, 0, found.text);
+      for (const name of ["KV_ostinato_tasks-polls", "KV_ostinato_dead-polls", "ostinato_polls_intake"]) {
+        assert.match(found.text, new RegExp(`ok +${name}: replicas 1, storage file, all of it permitted`));
+      }
+      const named = await run("--nats", url, "--queue", "prices", "--queue", "mails");
+      assert.not.match(named.text, /polls/);
+      assert.match(
+        named.text,
+        /note +KV_ostinato_tasks-prices does not exist yet[\s\S]*note +ostinato_mails_intake does/,
+      );
+
+      await queue.startAccepting();
+      while ((await queue.get("2")) === undefined);
+      assert.is(await queue.size(), 2);
+      for await (const letter of queue.deadLetters()) assert.unreachable(letter.key);
+      await runtime.stop();
+      const { streams } = await (await producer.jetstreamManager()).getAccountInfo();
+      // Of the queue, with leases and nodes: none has been made for the others.
+      assert.is(streams, 4);
+      await producer.close();
+    });
+  });
+}
+
+test("what is not permitted on the intake of a queue is named", async () => {
+  const config = `authorization { users: [
+    { user: "admin", password: "pw" }
+    { user: "worker", password: "pw", permissions: {
+      publish: { deny: ["$JS.API.CONSUMER.MSG.NEXT.ostinato_polls_intake.>"] }
+      subscribe: { deny: ["ostinato.polls.remove"] }
+    } }
+    { user: "keeper", password: "pw", permissions: { publish: { deny: ["$JS.API.STREAM.PURGE.>"] } } }
+  ] }`;
+  await withServer({ config }, async ({ url }) => {
+    const admin = natsStore({ servers: url, user: "admin", pass: "pw" });
+    const runtime = createRuntime({ store: admin, logger: pino({ level: "silent" }) });
+    await runtime.queue({ name: "polls" });
+    await runtime.stop();
+    const { text, code } = await run("--nats", url.replace("//", "//worker:pw@"));
+    assert.is(code, 1);
+    assert.match(
+      text,
+      /PROBLEM +ostinato_polls_intake: .* not permit this user to .*subscribe to "ostinato\.polls\.remove"/,
+    );
+    assert.match(
+      text,
+      /PROBLEM +ostinato_polls_intake: .*publish to "\$JS\.API\.CONSUMER\.MSG\.NEXT\.ostinato_polls_intake\./,
+    );
+    const keeper = await run("--nats", url.replace("//", "//keeper:pw@"), "--queue", "polls");
+    assert.match(
+      keeper.text,
+      /PROBLEM +ostinato_polls_intake: .*publish to "\$JS\.API\.STREAM\.PURGE\.ostinato_polls_intake"/,
+    );
+    assert.is(await codeOf(run("--nats", url, "--queue", "a.b")), "ERR_INVALID_OPTION");
+  });
+});
+
 test("a server that is not there, or refuses the credentials, is a problem and not a crash", async () => {
   const nobody = `nats://127.0.0.1:${String(await freePort())}`;
   const absent = await run("--nats", nobody);
@@ -139,11 +223,6 @@ test("tasks that crowd one second are counted, in whichever file they are", asyn
 });
 
 test("a lease that is no lease, and a file that is no tasks file, are refused", async () => {
-  const codeOf = (call: Promise<unknown>) =>
-    call.then(
-      () => undefined,
-      (error: unknown) => (error as OstinatoError).code as string,
-    );
   const wrong = join(folder, "wrong.cjs");
   writeFileSync(wrong, "module.exports = 1;");
   assert.is(await codeOf(run("--nats", "n", join(folder, "none.ts"))), "ERR_MODULE");
