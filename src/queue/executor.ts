@@ -1,7 +1,7 @@
 import { Alarms, type Alarm } from "../alarms";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
-import { readQueueRecord, wakeAt } from "../rules/queue-record";
+import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
 import type { Change } from "../store";
 import { AssignedRun, type Job, type RunServices } from "./assigned-run";
 import { DueIndex } from "./due-index";
@@ -39,6 +39,8 @@ export class Executor implements Employer {
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
   readonly #drains = new Map<number, () => void>();
+  /** Stores of which partitions were lost: until when, on the monotonic clock, others have time to write down their runs. */
+  readonly #outages = new Map<Shard, number>();
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
   #halted = false;
@@ -90,12 +92,17 @@ export class Executor implements Employer {
       pause: () => this.#services.pause(pauseAfterFailure),
     });
     this.#partitions.set(number, partition);
+    if (this.#outages.get(shard) === Infinity) {
+      this.#outages.set(shard, this.#host.host.clock.monotonic() + this.#settings.lease);
+    }
     if (this.#halted) partition.leave("the queue stops executing");
     partition.open();
   }
 
   lose(number: number): void {
-    this.#partitions.get(number)?.leave("the lease was lost");
+    const partition = this.#partitions.get(number);
+    partition?.leave("the lease was lost");
+    if (partition !== undefined) this.#outages.set(partition.shard, Infinity);
     for (const { run } of this.#out.values()) {
       if (run.job.partition.number === number) {
         run.abort(
@@ -208,7 +215,18 @@ export class Executor implements Employer {
       this.#cache.delete(key);
       return;
     }
-    this.#put(partition, { key, value, revision }, wakeAt(record));
+    this.#put(partition, { key, value, revision }, Math.max(wakeAt(record), this.#ownersTime(partition, record)));
+  }
+
+  /**
+   * Who lost partitions to an outage finds in them runs of processes that may have lost theirs to it too: those have a
+   * lease's time to write down what has ended, before it is run again (`I13`). Milliseconds of the wall.
+   */
+  #ownersTime(partition: OwnedPartition, { run }: QueueRecord): number {
+    const until = this.#outages.get(partition.shard);
+    const { clock, nodeId } = this.#host.host;
+    if (until === undefined || run === undefined || run.node === nodeId || partition.state !== "loading") return 0;
+    return clock.now() + until - clock.monotonic();
   }
 
   #put(partition: OwnedPartition, entry: { key: string; value: string; revision: number }, at: number): void {
