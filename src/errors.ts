@@ -38,9 +38,10 @@ export const errorCodes = {
   ERR_NOT_ACCEPTING: "The queue does not accept assignments at the moment.",
   ERR_NOT_EXECUTABLE: "The queue was made without a run function and can only assign.",
   ERR_INVALID_ID: "An id is not a non-empty string, or is longer than 512 bytes.",
-  ERR_INVALID_PAYLOAD: "A payload is not a JSON value, or is too large for the store; nothing was changed.",
+  ERR_INVALID_PAYLOAD:
+    "A payload is not a JSON value, is refused by the schema, or is too large for the store; nothing was changed.",
   ERR_UNKNOWN_QUEUE: "The store holds no queue of this name, and this process was told not to make it.",
-  ERR_QUEUE_MISMATCH: "The queue exists with another number of partitions.",
+  ERR_QUEUE_MISMATCH: "The queue exists with another number of partitions, or on other stores.",
   ERR_USAGE: "The command line was used wrongly; the message says what is allowed.",
   ERR_MODULE: "A file given to the command line cannot be loaded or does not export what it must.",
 } as const;
