@@ -196,30 +196,35 @@ test("60 seconds of kills, freezes and restarts of workers and server: nothing i
         await pause(random() * 20);
       }
     };
-    const attack = async (): Promise<void> => {
+    const attackWorkers = async (): Promise<void> => {
       while (now() < end) {
-        await pause(500 + random() * 2_500);
+        await pause(200 + random() * 1_000);
         const victim = troupe.names[Math.floor(random() * troupe.names.length)];
         const chance = random();
+        const kind = chance < 0.4 ? "kill" : chance < 0.75 ? "freeze" : "stop";
+        if (victim !== undefined) await troupe.attack(victim, kind, 200 + random() * 4_000);
+      }
+    };
+    const attackServer = async (): Promise<void> => {
+      while (now() < end) {
+        await pause(2_000 + random() * 4_000);
         const ms = 200 + random() * 4_000;
-        if (chance < 0.15) {
-          await history.during(undefined, "the server is killed", async () => {
+        if (random() < 0.5) {
+          await history.during(undefined, "kill", async () => {
             await server.kill();
             await pause(ms);
             await server.restart();
           });
-        } else if (chance < 0.3) {
-          await history.during(undefined, "the server is frozen", async () => {
+        } else {
+          await history.during(undefined, "freeze", async () => {
             server.pause();
             await pause(ms);
             server.resume();
           });
-        } else if (victim !== undefined) {
-          await troupe.attack(victim, chance < 0.55 ? "kill" : chance < 0.8 ? "freeze" : "stop", ms);
         }
       }
     };
-    await Promise.all([work(), attack()]);
+    await Promise.all([work(), attackWorkers(), attackServer()]);
 
     const queue = runtime.queues()[0] as Queue;
     const living = [...client.known].filter(([, { every, due }]) => every && due !== undefined).map(([id]) => id);
