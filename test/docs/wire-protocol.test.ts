@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createConnection } from "node:net";
 import { join } from "node:path";
 import { connect, headers, type NatsConnection } from "nats";
 import { createRuntime, errorCodes, natsStore, type DeadLetter, type Queue, type Runtime } from "ostinato";
@@ -160,6 +162,24 @@ test("a task that the server would not store is refused, and what is published b
   const { ok, code } = await ask("assign", { id: "large", payload: "x".repeat(maxPayload - bare) });
   assert.equal([ok, code], [false, "ERR_INVALID_PAYLOAD"]);
   assert.is((await ask("assign", { id: "small", payload: "x" }))["result"], "created");
+});
+
+test("what is larger than max_payload is refused by the server, which closes the connection", async () => {
+  const socket = createConnection(server.port, "127.0.0.1");
+  let said = "";
+  socket.on("data", (text: Buffer) => (said += text.toString()));
+  socket.on("error", () => undefined);
+  socket.write(`CONNECT {"verbose":false}\r\nPUB ostinato.polls.assign ${String(maxPayload + 1)}\r\n`);
+  await once(socket, "close");
+  assert.match(said, /\r\n-ERR 'Maximum Payload Violation'/);
+});
+
+test("a process that does not accept what is published makes the queue and not the stream", async () => {
+  await runtime.queue({ name: "quiet", intake: false });
+  const answer = await producer
+    .request("ostinato.quiet.assign", '{"id":"a","payload":1}')
+    .catch((error: unknown) => error as { code: string });
+  assert.is((answer as { code: string }).code, "503");
 });
 
 test("headers of the client's own are ignored; with one of JetStream's the server drops the message and nobody answers", async () => {
