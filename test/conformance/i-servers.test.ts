@@ -1,5 +1,6 @@
-// time limit: 60 s
+// time limit: 90 s
 import { createRuntime, natsStore, type Queue, type QueueEvent, type QueueOptions, type Runtime } from "ostinato";
+import { setTimeout as pause } from "node:timers/promises";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -25,7 +26,7 @@ class Scene {
     const queue = await runtime.queue({
       ...{ name: "polls", partitions: 4, lease: "2s", bucket: "100ms" },
       ...(stores.length > 1 ? { stores } : {}),
-      run: (payload, { name }) => this.#note(() => this.ran.push(`${name} ${JSON.stringify(payload)}`)),
+      run: (payload, { name }) => this.note(name, payload),
       ...options,
     });
     queue.events.subscribe((event) => {
@@ -33,6 +34,11 @@ class Scene {
     });
     await runtime.start();
     return queue;
+  }
+
+  /** A run has ended. */
+  note(id: string, payload: unknown): void {
+    this.#note(() => this.ran.push(`${id} ${JSON.stringify(payload)}`));
   }
 
   /** Resolves once this is so; looks at each run and each event. */
@@ -115,6 +121,32 @@ test("I13 I15 one of two servers is killed and comes back: its tasks wait, nothi
     assert.is(await queue.size(), 2);
     assert.equal(scene.told(killed.url).sort(), types, "by each of two queues");
     assert.equal(scene.told(alive.url), []);
+  });
+});
+
+test("I13 a server is killed in the middle of many runs, for longer than the lease: each of them is run once", async () => {
+  await inScene(2, async (scene, servers) => {
+    const [alive, killed] = servers as [NatsServer, NatsServer];
+    const urls = [alive.url, killed.url];
+    const begun: string[] = [];
+    const run: QueueOptions["run"] = async (payload, { name }) => {
+      begun.push(name);
+      await pause(100);
+      scene.note(name, payload);
+    };
+    const queue = await scene.queue(urls, { concurrency: 10, run });
+    await scene.queue(urls, { concurrency: 10, run });
+    const all = (await assignEach(queue, 2, 100, Date.now() + 1_500)).flat();
+    await scene.until(() => scene.ran.length >= 60);
+    await killed.kill();
+    const other = await scene.queue([alive.url], { name: "other" });
+    await other.assign({ id: "marker", payload: "two leases later", at: Date.now() + 5_000 });
+    await scene.until(() => scene.ran.includes('marker "two leases later"'));
+    await killed.restart();
+    await scene.until(() => scene.ran.length === all.length + 1);
+    assert.equal(begun.sort(), all.sort());
+    while ((await queue.size().catch(() => 1)) > 0);
+    assert.is(begun.length, all.length);
   });
 });
 
