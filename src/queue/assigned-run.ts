@@ -133,17 +133,20 @@ export class AssignedRun {
    * over, and as long as its claim stands nobody has begun another (`I13`). Never rejects.
    */
   async finishLate(): Promise<void> {
-    const { lease } = this.job.partition;
+    const { partition } = this.job;
+    const { lease } = partition;
     const { isStopping } = this.#services;
+    partition.unwritten += 1;
     for (let pause = firstPause; lease.valid() || !isStopping(); pause = Math.min(2 * pause, longestPause)) {
       await this.#services.pause(pause);
       try {
         if (lease.valid() || (await this.#isStillClaimed())) this.standing = await this.#complete();
-        return;
+        break;
       } catch {
         // Tried again.
       }
     }
+    partition.unwritten -= 1;
   }
 
   abort(reason: Error): void {

@@ -35,6 +35,8 @@ export class OwnedPartition {
   round = 1;
   /** How many of its tasks workers have in hand. */
   running = 0;
+  /** How many of its runs have ended and could not be written down yet: nothing is begun that would have the same fate. */
+  unwritten = 0;
   readonly #options: OwnedPartitionOptions;
   readonly #fenceKey: string;
   #watch: Watch | undefined;
@@ -58,7 +60,7 @@ export class OwnedPartition {
 
   /** Whether what is due of it may begin. */
   get serves(): boolean {
-    return this.state === "serving" && this.lease.valid();
+    return this.unwritten === 0 && this.state === "serving" && this.lease.valid();
   }
 
   get state(): string {
