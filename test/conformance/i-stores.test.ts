@@ -109,6 +109,27 @@ inMemory("I13 runs that cannot be written down keep no worker from the tasks of 
 });
 
 inMemory(
+  "I13 without claims too, no more is begun in a store that is down than was when that was noticed",
+  async (world) => {
+    const options = { claim: false, concurrency: 5 };
+    const all = await nodes(world, [memoryStore(), memoryStore()], 1, options);
+    const [{ queue, ways, ran }] = all as [Node];
+    const start = Math.ceil(world.clock.now() / 1_000) * 1_000;
+    const [first = [], second = []] = await idsByStore(queue, 2, 100, start + 4_000);
+    await world.clock.advanceTo(start + 3_500);
+    ways[1]?.cut();
+    await world.clock.advanceTo(start + 5_500);
+    assert.equal(runsOf(all, first), times(100, 1));
+    assert.ok(ran.length <= 100 + 15, `${String(ran.length - 100)} of the store that is down were run`);
+    await world.clock.advance("2m");
+    ways[1]?.mend();
+    await world.clock.advance("1m");
+    assert.equal(runsOf(all, second), times(100, 1));
+    assert.is(await queue.size(), 0);
+  },
+);
+
+inMemory(
   "I13 a store that was down at the start joins when it comes, and others must be of the same number",
   async (world) => {
     const stores = [memoryStore(), memoryStore()];
