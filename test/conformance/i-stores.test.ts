@@ -129,6 +129,27 @@ inMemory(
   },
 );
 
+for (const moment of ["1s", "1m"] as const) {
+  inMemory(`I13 a stop ${moment} after a store went down waits no longer than a lease for it`, async (world) => {
+    const all = await nodes(world, [memoryStore(), memoryStore()], 1, { run: () => world.pause(500) });
+    const [{ queue, ways }] = all as [Node];
+    const start = Math.ceil(world.clock.now() / 1_000) * 1_000;
+    const ids = (await idsByStore(queue, 2, 3, start + 3_000)).flat();
+    await world.clock.advanceTo(start + 3_200);
+    ways[1]?.cut();
+    await world.clock.advance(moment);
+    const before = world.clock.now();
+    const stopped = queue.stopExecuting().then(() => world.clock.now() - before);
+    await world.clock.advance("1m");
+    assert.ok((await stopped) <= 11_000, String(await stopped));
+    ways[1]?.mend();
+    await queue.startExecuting();
+    await world.clock.advance("1m");
+    assert.ok(runsOf(all, ids).every((runs) => runs >= 1 && runs <= 2));
+    assert.is(await queue.size(), 0);
+  });
+}
+
 inMemory(
   "I13 a store that was down at the start joins when it comes, and others must be of the same number",
   async (world) => {
