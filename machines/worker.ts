@@ -20,17 +20,16 @@ export type WorkerEvent =
   | { type: "CLAIMED"; attempt: number; fencingToken: number }
   | { type: "PASSED" }
   | { type: "ENDED"; outcome: Outcome; error?: string | undefined }
-  | { type: "RECORDED" }
   | { type: "START" }
   | { type: "STOP" };
 
 const unprovided = (): void => undefined;
 
 /**
- * One of the fixed number of workers of a queue: idle → claiming → running → recording → idle, or stopped.
+ * One of the fixed number of workers of a queue: idle → claiming → running → idle, or stopped.
  *
- * `claiming` takes a due task for this worker alone, or passes it up; `running` is one attempt; `recording` writes down
- * what becomes of the task, before anything else is taken. What fails is the task, never the worker.
+ * `claiming` takes a due task for this worker alone, or passes it up; `running` is one attempt. What becomes of the task is
+ * written down while the worker goes on to the next. What fails is the task, never the worker.
  */
 export const workerMachine = setup({
   types: {
@@ -45,18 +44,18 @@ export const workerMachine = setup({
     claim: unprovided,
     /** Answers ENDED, once. */
     run: unprovided,
-    /** Answers RECORDED, also when nothing could be written. */
-    record: unprovided,
     /** Tell the supervisor that this worker has ended. */
     reportExit: unprovided,
     noteTask: assign(({ event }) => (event.type === "GIVE" ? { task: event.task } : {})),
     noteClaim: assign(({ event }) =>
       event.type === "CLAIMED" ? { attempt: event.attempt, fencingToken: event.fencingToken } : {},
     ),
-    noteEnd: assign(({ event, context }) =>
-      event.type === "ENDED" ? { outcome: event.outcome, error: event.error, runs: context.runs + 1 } : {},
-    ),
-    forgetTask: assign({ task: undefined, attempt: 0, fencingToken: undefined }),
+    noteEnd: assign(({ event, context }) => ({
+      ...(event.type === "ENDED" ? { outcome: event.outcome, error: event.error, runs: context.runs + 1 } : {}),
+      task: undefined,
+      attempt: 0,
+      fencingToken: undefined,
+    })),
     noteStop: assign({ stopping: true }),
     noteStart: assign({ stopping: false }),
   },
@@ -75,22 +74,18 @@ export const workerMachine = setup({
       on: {
         CLAIMED: { target: "running", actions: "noteClaim" },
         PASSED: [
-          { guard: "stopping", target: "stopped", actions: "forgetTask" },
-          { target: "idle", actions: "forgetTask" },
+          { guard: "stopping", target: "stopped", actions: "noteEnd" },
+          { target: "idle", actions: "noteEnd" },
         ],
         STOP: { actions: "noteStop" },
       },
     },
     running: {
       entry: "run",
-      on: { ENDED: { target: "recording", actions: "noteEnd" }, STOP: { actions: "noteStop" } },
-    },
-    recording: {
-      entry: "record",
       on: {
-        RECORDED: [
-          { guard: "stopping", target: "stopped", actions: "forgetTask" },
-          { target: "idle", actions: "forgetTask" },
+        ENDED: [
+          { guard: "stopping", target: "stopped", actions: "noteEnd" },
+          { target: "idle", actions: "noteEnd" },
         ],
         STOP: { actions: "noteStop" },
       },

@@ -88,9 +88,10 @@ export class Lease {
 
   /** May an effect that relies on the lease happen right now? To be asked before each one. */
   valid(): boolean {
-    const { tenure } = this.#actor.getSnapshot().context;
+    const snapshot = this.#actor.getSnapshot();
+    const { tenure } = snapshot.context;
     const { clock, lease } = this.#options;
-    if (tenure === undefined || this.#actor.getSnapshot().matches("releasing")) return false;
+    if (tenure === undefined || snapshot.value === "releasing") return false;
     const now = clock.monotonic();
     return now < trustedUntil(tenure.startedAt, lease) && !sleptSince(tenure.skew, clock.now() - now, lease);
   }

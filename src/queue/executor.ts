@@ -1,11 +1,12 @@
 import { Alarms, type Alarm } from "../alarms";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
-import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
+import { readQueueRecord, wakeAt } from "../rules/queue-record";
 import type { Change } from "../store";
 import { AssignedRun, type Job, type RunServices } from "./assigned-run";
 import { DueIndex } from "./due-index";
 import type { QueueHost, QueueSettings } from "./options";
+import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
 import { RecordCache } from "./record-cache";
 import type { Shard } from "./shard";
@@ -16,6 +17,8 @@ import type { Employer, Worker } from "./worker";
 const soon = 60_000;
 const cacheCharacters = 8_000_000;
 const pauseAfterFailure = 1_000;
+/** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
+const mostRecording = 1_024;
 
 interface OutTask {
   readonly run: AssignedRun;
@@ -39,10 +42,10 @@ export class Executor implements Employer {
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
   readonly #drains = new Map<number, () => void>();
-  /** Stores of which partitions were lost: until when, on the monotonic clock, others have time to write down their runs. */
-  readonly #outages = new Map<Shard, number>();
+  readonly #outages: Outages;
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
+  #recording = 0;
   #halted = false;
 
   constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: Pick<RunServices, "onGivenUp">) {
@@ -51,6 +54,7 @@ export class Executor implements Employer {
     this.#host = host;
     this.#alarms = new Alarms(clock);
     this.#index = new DueIndex(bucket);
+    this.#outages = new Outages(clock, settings.lease);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
@@ -92,9 +96,7 @@ export class Executor implements Employer {
       pause: () => this.#services.pause(pauseAfterFailure),
     });
     this.#partitions.set(number, partition);
-    if (this.#outages.get(shard) === Infinity) {
-      this.#outages.set(shard, this.#host.host.clock.monotonic() + this.#settings.lease);
-    }
+    this.#outages.ended(shard);
     if (this.#halted) partition.leave("the queue stops executing");
     partition.open();
   }
@@ -102,7 +104,7 @@ export class Executor implements Employer {
   lose(number: number): void {
     const partition = this.#partitions.get(number);
     partition?.leave("the lease was lost");
-    if (partition !== undefined) this.#outages.set(partition.shard, Infinity);
+    if (partition !== undefined) this.#outages.began(partition.shard);
     for (const { run } of this.#out.values()) {
       if (run.job.partition.number === number) {
         run.abort(
@@ -159,11 +161,25 @@ export class Executor implements Employer {
     this.counts.began(lateBy);
   }
 
-  ended(_run: AssignedRun, outcome: string): void {
+  ended(run: AssignedRun, outcome: string): void {
     this.counts.ended(outcome);
+    void this.#record(run);
   }
 
-  done({ job, standing }: AssignedRun): void {
+  passed(run: AssignedRun): void {
+    this.#done(run);
+  }
+
+  /** The worker goes on meanwhile. A store that is down keeps no worker from the tasks of others (`I13`). */
+  async #record(run: AssignedRun): Promise<void> {
+    this.#recording += 1;
+    const isSettled = await run.finish();
+    this.#recording -= 1;
+    if (!isSettled) await run.finishLate();
+    this.#done(run);
+  }
+
+  #done({ job, standing }: AssignedRun): void {
     const { key, partition } = job;
     const newest = this.#out.get(key)?.newest;
     this.#out.delete(key);
@@ -215,18 +231,9 @@ export class Executor implements Employer {
       this.#cache.delete(key);
       return;
     }
-    this.#put(partition, { key, value, revision }, Math.max(wakeAt(record), this.#ownersTime(partition, record)));
-  }
-
-  /**
-   * Who lost partitions to an outage finds in them runs of processes that may have lost theirs to it too: those have a
-   * lease's time to write down what has ended, before it is run again (`I13`). Milliseconds of the wall.
-   */
-  #ownersTime(partition: OwnedPartition, { run }: QueueRecord): number {
-    const until = this.#outages.get(partition.shard);
-    const { clock, nodeId } = this.#host.host;
-    if (until === undefined || run === undefined || run.node === nodeId || partition.state !== "loading") return 0;
-    return clock.now() + until - clock.monotonic();
+    const { shard, state } = partition;
+    const wait = state === "loading" ? this.#outages.waitFor(shard, record, this.#host.host.nodeId) : 0;
+    this.#put(partition, { key, value, revision }, Math.max(wakeAt(record), wait));
   }
 
   #put(partition: OwnedPartition, entry: { key: string; value: string; revision: number }, at: number): void {
@@ -259,13 +266,13 @@ export class Executor implements Employer {
         this.#idle.delete(worker);
         continue;
       }
-      const due = this.#halted ? undefined : this.#nextDue();
+      const isBusy = this.#halted || this.#recording >= mostRecording;
+      const due = isBusy ? undefined : this.#nextDue();
       if (due === undefined) return;
-      const { partition } = due;
-      const job: Job = { ...due, value: this.#cache.take(due.key, due.revision), partition };
+      const job: Job = { ...due, value: this.#cache.take(due.key, due.revision) };
       const run = new AssignedRun(job, this.#services);
       this.#out.set(due.key, { run, newest: undefined });
-      partition.running += 1;
+      job.partition.running += 1;
       this.#idle.delete(worker);
       worker.give(run);
     }

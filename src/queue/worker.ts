@@ -9,8 +9,9 @@ import type { AssignedRun } from "./assigned-run";
 export interface Employer {
   free(worker: Worker): void;
   began(run: AssignedRun, lateBy: number): void;
+  /** It was passed up: there was nothing to run. */
+  passed(run: AssignedRun): void;
   ended(run: AssignedRun, outcome: string): void;
-  done(run: AssignedRun): void;
 }
 
 const workers = new WeakMap<AnyActorRef, Worker>();
@@ -21,7 +22,6 @@ const logic = workerMachine.provide({
     offer: ({ self }: Self) => workers.get(self)?.offer(),
     claim: ({ self }: Self) => workers.get(self)?.claim(),
     run: ({ self }: Self) => workers.get(self)?.run(),
-    record: ({ self }: Self) => workers.get(self)?.record(),
     reportExit: ({ self }: Self) => workers.get(self)?.exited(),
   },
 });
@@ -104,14 +104,14 @@ export class Worker implements Child {
 
   offer(): void {
     // Not from within the actor's own step: the answer is its next event.
-    queueMicrotask(() => this.#employer.free(this));
+    void Promise.resolve().then(() => this.#employer.free(this));
   }
 
   claim(): void {
     const run = this.#run as AssignedRun;
     void run.claim().then((claim) => {
       if (claim === undefined) {
-        this.#employer.done(run);
+        this.#employer.passed(run);
         this.#send({ type: "PASSED" });
         return;
       }
@@ -124,19 +124,9 @@ export class Worker implements Child {
   run(): void {
     const run = this.#run as AssignedRun;
     run.run(({ outcome, error }) => {
+      this.#run = undefined;
       this.#employer.ended(run, outcome);
       this.#send({ type: "ENDED", outcome, error: error?.message });
-    });
-  }
-
-  record(): void {
-    const run = this.#run as AssignedRun;
-    void run.finish().then((isSettled) => {
-      this.#run = undefined;
-      // A store that is down keeps no worker from the tasks of others (`I13`).
-      if (isSettled) this.#employer.done(run);
-      else void run.finishLate().then(() => this.#employer.done(run));
-      this.#send({ type: "RECORDED" });
     });
   }
 

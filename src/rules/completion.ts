@@ -58,8 +58,7 @@ export function isPoison(record: QueueRecord, retry: Retry): boolean {
 export function following(record: QueueRecord, after: number, misfire: QueueMisfire): QueueRecord | undefined {
   const due = nextDue(record, misfire === "all" ? record.due : after);
   if (due === undefined) return undefined;
-  const next = { ...idle(record), due, attempt: 0 };
-  return next;
+  return { ...idle(record), due, attempt: 0 };
 }
 
 /** The claim undone. */

@@ -18,6 +18,11 @@ export function encodeKey(key: string): string {
   return [...leading(encoded.split(".")), `=h${hash}`].join(".");
 }
 
+/** Whether only a hash of the key is in the subject. */
+export function isHashed(encoded: string): boolean {
+  return encoded.includes("=h");
+}
+
 /** The key, or undefined if only its hash is in the subject. */
 export function decodeKey(encoded: string): string | undefined {
   if (!encoded.includes("=")) return encoded;
@@ -44,9 +49,19 @@ function leading(parts: readonly string[]): string[] {
 
 function encodePart(part: string): string {
   if (part === "") return "=";
-  return part.replace(special, (character) =>
-    [...Buffer.from(character, "utf8")].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-  );
+  return part.replace(special, escape);
+}
+
+const escapes = new Map<string, string>();
+
+/** Worked out once for each character of ASCII, of which ids are full. */
+function escape(character: string): string {
+  const known = escapes.get(character);
+  if (known !== undefined) return known;
+  const bytes = [...Buffer.from(character, "utf8")];
+  const escaped = bytes.map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`).join("");
+  if (bytes.length === 1) escapes.set(character, escaped);
+  return escaped;
 }
 
 function decodePart(part: string): string {

@@ -24,6 +24,8 @@ const noPayload = new Uint8Array(0);
 export class NatsExchange {
   private readonly pending = new Map<number, Pending>();
   private readonly waiting: (() => void)[] = [];
+  /** What is to be sent once everything that happens at this moment has happened: in one write to the socket. */
+  private gathered: (() => void)[] = [];
   private readonly prefix: string;
   private readonly subscription: Subscription;
   private next = 0;
@@ -56,8 +58,18 @@ export class NatsExchange {
         else if (this.refusal !== undefined) reject(new NoAnswer("not sent", this.refusal));
         else this.send(subject, payload, headers, resolve, reject);
       };
-      if (this.pending.size < this.window || this.refusal !== undefined) send();
+      if (this.pending.size + this.gathered.length < this.window || this.refusal !== undefined) this.gather(send);
       else this.waiting.push(send);
+    });
+  }
+
+  private gather(send: () => void): void {
+    this.gathered.push(send);
+    if (this.gathered.length > 1) return;
+    process.nextTick(() => {
+      const sends = this.gathered;
+      this.gathered = [];
+      for (const each of sends) each();
     });
   }
 
@@ -89,7 +101,7 @@ export class NatsExchange {
 
   /** Waits for the answers to what is on its way, then takes no more. */
   async close(reason: string): Promise<void> {
-    if (this.pending.size > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+    if (this.pending.size + this.gathered.length > 0) await new Promise<void>((resolve) => (this.idle = resolve));
     this.suspend(reason);
     this.clock.clearTimeout(this.timer);
     if (!this.connection.isClosed()) this.subscription.unsubscribe();
@@ -153,6 +165,8 @@ export class NatsExchange {
   }
 
   private sendWaiting(): void {
-    while (this.waiting.length > 0 && this.pending.size < this.window) this.waiting.shift()?.();
+    while (this.waiting.length > 0 && this.pending.size + this.gathered.length < this.window) {
+      this.gather(this.waiting.shift() as () => void);
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { Msg, MsgHdrs } from "nats";
-import { decodeKey } from "./keys";
+import { isHashed } from "./keys";
 import { headerBytes } from "./nats-exchange";
 
 const expected = "Nats-Expected-Last-Subject-Sequence";
@@ -24,7 +24,7 @@ export function markHeaders(encoded: string, key: string, revision: number, expi
 }
 
 function keyLine(encoded: string, key: string): string {
-  if (decodeKey(encoded) !== undefined) return "";
+  if (!isHashed(encoded)) return "";
   return `${fullKey}: ${Buffer.from(key, "utf8").toString("base64")}\r\n`;
 }
 

@@ -5,6 +5,7 @@
 import { Cron } from "croner";
 import { createRuntime, interval, type Runtime } from "ostinato";
 import pino from "pino";
+import { percentile } from "../helpers/percentile";
 
 const count = 10_000;
 const every = 5_000;
@@ -17,10 +18,6 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed;
 };
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const percentile = (values: number[], share: number): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
-};
 
 interface Measured {
   spawnMs: number;
