@@ -130,8 +130,8 @@ async function burst({ place, queue: open }: Bench): Promise<void> {
     const tasks = Array.from({ length: count }, (_, n) => ({ id: `job:${String(n)}`, payload: { n }, at }));
     await assign(queue, tasks, count);
     if (now() > at) console.log("  assigning took longer than there was time: lateness says nothing");
-    while ((await queue.size()) > 0) await pause(200);
-    await worker.stats();
+    while (ran.size < count) await pause(50);
+    await worker.until(({ stats }) => stats?.running === 0 && stats.due === 0);
     const rate = (count / (Math.max(...starts) - at)) * 1_000;
     report(count, ran, lateness);
     const peer = claim ? await bullmqBurst(count) : undefined;
