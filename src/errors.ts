@@ -84,6 +84,12 @@ export class LeaseLostError extends OstinatoError {
   }
 }
 
+/** Whether it says that the store is out of reach at the moment, which may pass. */
+export function isOutage(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === "ERR_STORE_UNAVAILABLE" || code === "ERR_STORE_UNKNOWN";
+}
+
 /** Whatever was thrown, as an Error: a thrown non-error becomes the message of one. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;

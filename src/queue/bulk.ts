@@ -1,3 +1,6 @@
+import type { Clock } from "../clock";
+import { isOutage } from "../errors";
+
 /** What is given is dealt with so many at a time: enough to fill the way to a server and back. */
 const window = 1_024;
 
@@ -31,4 +34,22 @@ export async function eachAtOnce<T>(
   }
   await below(1);
   if (failure !== undefined) throw failure.error;
+}
+
+const firstPause = 100;
+const longestPause = 2_000;
+/** A server that is restarted, or busy with itself, is back before that. */
+const patience = 30_000;
+
+/** Calls `act` again while the store is out of reach, for half a minute; then its error is the answer. */
+export async function overOutages<T>(clock: Clock, act: () => Promise<T>): Promise<T> {
+  const until = clock.monotonic() + patience;
+  for (let pause = firstPause; ; pause = Math.min(2 * pause, longestPause)) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!isOutage(error) || clock.monotonic() + pause > until) throw error;
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, pause));
+    }
+  }
 }

@@ -77,7 +77,8 @@ export interface Queue<P = unknown> extends AsyncDisposable {
   assign(assignment: Assignment<P>): Promise<"created" | "updated">;
   /**
    * Many at a time, read from the source no faster than the store takes them; two of the same id in no promised order.
-   * What is refused is counted and stops nothing; an error of the store does.
+   * What is refused is counted and stops nothing. While the store is out of reach it goes on trying, for half a minute;
+   * then its error is thrown, and what was assigned stays.
    */
   assignMany(
     assignments: Iterable<Assignment<P>> | AsyncIterable<Assignment<P>>,

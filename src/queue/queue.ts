@@ -6,7 +6,7 @@ import { OstinatoError } from "../errors";
 import { readAssignmentText } from "../rules/producer-message";
 import type { Assignment } from "../rules/queue-record";
 import { Acceptance } from "./acceptance";
-import { eachAtOnce } from "./bulk";
+import { eachAtOnce, overOutages } from "./bulk";
 import { unknownLetter, type DeadLetter } from "./dead-letters";
 import { Execution } from "./execution";
 import type { QueueHost, QueueSettings } from "./options";
@@ -90,7 +90,7 @@ export class AssignedQueue implements Queue {
     let done = 0;
     await eachAtOnce(assignments, async (assignment) => {
       try {
-        counts[await this.assign(assignment)] += 1;
+        counts[await overOutages(this.#host.host.clock, () => this.assign(assignment))] += 1;
       } catch (error) {
         if (!isRefusal(error)) throw error;
         counts.rejected += 1;
@@ -119,7 +119,7 @@ export class AssignedQueue implements Queue {
   async clear(): Promise<number> {
     let count = 0;
     await eachAtOnce(this.list(), async ({ id }) => {
-      if (await this.remove(id)) count += 1;
+      if (await overOutages(this.#host.host.clock, () => this.remove(id))) count += 1;
     });
     return count;
   }

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock";
 import type { Alarms } from "../alarms";
-import { OstinatoError, toError } from "../errors";
+import { isOutage, OstinatoError, toError } from "../errors";
 import { hashName } from "../identity";
 import type { Store } from "../store";
 import type { QueueSettings } from "./options";
@@ -114,9 +114,4 @@ export class Shards {
       );
     });
   }
-}
-
-function isOutage(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return code === "ERR_STORE_UNAVAILABLE" || code === "ERR_STORE_UNKNOWN";
 }

@@ -1,5 +1,5 @@
 import type { TimerId } from "../clock";
-import type { OstinatoError } from "../errors";
+import { isOutage } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
 import type { Intake, IntakeMessage, Watch } from "../store";
@@ -121,9 +121,8 @@ export class NatsIntake implements Intake {
     try {
       await this.prepare();
     } catch (error) {
-      const { code } = error as Partial<OstinatoError>;
       // Another return of the connection begins it again; what is refused stays so until somebody opens it.
-      if (!this.link.online || (code !== "ERR_STORE_UNAVAILABLE" && code !== "ERR_STORE_UNKNOWN")) return;
+      if (!this.link.online || !isOutage(error)) return;
       const { clock } = this.link.settings;
       clock.setTimeout(
         () => {

@@ -2,7 +2,7 @@ import { reach } from "../cluster/reached";
 import { leaveStore, useStore } from "../cluster/store-users";
 import type { View } from "../cluster/view";
 import type { Clock, TimerId } from "../clock";
-import { OstinatoError, toError } from "../errors";
+import { isOutage, toError } from "../errors";
 import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
 import { readRecord } from "../rules/task-record";
@@ -68,14 +68,11 @@ export class Records {
       this.#noteAnswer();
       this.#wakeAll();
     } catch (error) {
-      const passing =
-        error instanceof OstinatoError &&
-        (error.code === "ERR_STORE_UNAVAILABLE" || error.code === "ERR_STORE_UNKNOWN");
-      if (!passing) {
+      if (!isOutage(error)) {
         await this.close();
         throw error;
       }
-      this.#noteFailure(error);
+      this.#noteFailure(toError(error));
       await this.#view?.close();
       if (!this.#open) return;
       this.#retry = this.#clock.setTimeout(

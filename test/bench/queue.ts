@@ -6,7 +6,7 @@
 import { createRuntime, systemClock, type Duration, type Queue, type Runtime } from "ostinato";
 import pino from "pino";
 import { percentile } from "../helpers/percentile";
-import { startNatsServer } from "../helpers/nats-server";
+import { natsVersions, startNatsServer, type NatsVersion } from "../helpers/nats-server";
 import { startQueueWorker, storeAt, type QueueWorkerProcess, type SharedPlace } from "../helpers/queue-worker";
 import { bullmqBurst } from "./peer-bullmq";
 
@@ -23,9 +23,11 @@ interface Bench {
 }
 
 async function withServer(body: (bench: Bench) => Promise<void>): Promise<void> {
-  const server = await startNatsServer();
+  // The newest: of older ones the guide says how many tasks they bear.
+  const server = await startNatsServer({ version: natsVersions.at(-1) as NatsVersion });
   const place = { servers: [server.url], namespace: "bench" };
   const runtime: Runtime = createRuntime({ store: storeAt(place), logger: pino({ level: "silent" }) });
+  console.log(`\nnats-server ${server.version}`);
   try {
     await body({
       place,
