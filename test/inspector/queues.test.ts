@@ -25,7 +25,7 @@ async function served(options: InspectorOptions, look: (place: Place) => Promise
   const way = breakable(memoryStore());
   const logger = pino({ level: "silent" });
   const runtime = createRuntime({ clock, logger, store: way.store, nodeId: "node-a" });
-  const queue = await runtime.queue<unknown>({
+  const queue = await runtime.queue({
     name: "mail",
     partitions: 4,
     run: (payload) => {
@@ -219,10 +219,11 @@ test("the cluster view tells who owns each partition", async () => {
     const { queues } = (await read("/api/cluster")) as {
       queues: { queue: string; nodes: { id: string; self: boolean }[]; cells: [number, string?][] }[];
     };
-    assert.is(queues[0]?.queue, "mail");
-    assert.is(queues[0].nodes[0]?.self, true);
+    const [mail] = queues;
+    assert.is(mail?.queue, "mail");
+    assert.is(mail?.nodes[0]?.self, true);
     assert.equal(
-      queues[0].cells.map(([place]) => place),
+      mail?.cells.map(([place]) => place),
       [0, 0, 0, 0],
     );
   });

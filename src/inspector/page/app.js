@@ -2,9 +2,10 @@ import { h, put } from "./dom.js";
 import { feed, onFeed } from "./feed.js";
 import { treeView } from "./tree.js";
 import { timelineView } from "./timeline.js";
+import { queuesView } from "./queues.js";
 import { clusterView } from "./cluster.js";
 
-const views = { tree: treeView, timeline: timelineView, cluster: clusterView };
+const views = { tree: treeView, timeline: timelineView, queues: queuesView, cluster: clusterView };
 const main = document.getElementById("main");
 const live = document.getElementById("live");
 let shown;
@@ -42,7 +43,7 @@ document.getElementById("theme").addEventListener("click", flip);
 
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
-  const tab = ["tree", "timeline", "cluster"][Number(event.key) - 1];
+  const tab = Object.keys(views)[Number(event.key) - 1];
   if (tab) location.hash = `#/${tab}`;
   else if (event.key === "d") flip();
   else if (event.key === "/") {

@@ -1,13 +1,47 @@
 import { clock, h, put, span } from "./dom.js";
 import { api, every } from "./feed.js";
+import { partitionGrid, shares, swatch } from "./partitions.js";
 
 /** The live nodes, and what each of them runs at this moment. */
 export function clusterView(main) {
   const box = h("div.cards");
   main.append(box);
   const owner = new Map();
+  const grids = new Map();
 
-  function draw({ now, nodes, store, warnings }) {
+  /** Who holds the partitions of a queue. */
+  function queueCard(held) {
+    const { queue, nodes, cells } = held;
+    if (!grids.has(queue)) grids.set(queue, partitionGrid(queue));
+    const grid = grids.get(queue);
+    grid.update(held);
+    const counts = shares(held);
+    const free = cells.filter(([place]) => place < 0).length;
+    return h(
+      "section.card",
+      { "data-partitions": queue },
+      h("h2", {}, "Queue"),
+      h(
+        "h3.mono",
+        {},
+        h("a", { href: `#/queues/${encodeURIComponent(queue)}`, "data-focus": `queue ${queue}` }, queue),
+      ),
+      grid.element,
+      nodes.map(({ id, silent }, place) =>
+        h(
+          "div.holder",
+          { "data-holder": id },
+          swatch(id),
+          h("span.mono", {}, id),
+          h("span.num.quiet", {}, `${counts[place].toLocaleString()} of ${cells.length.toLocaleString()}`),
+          silent && h("span.pill", { class: "failed" }, "silent"),
+        ),
+      ),
+      free > 0 && h("div.bad-text", {}, `${free.toLocaleString()} without an owner`),
+    );
+  }
+
+  function draw({ now, nodes, store, queues, warnings }) {
     put(
       box,
       h(
@@ -45,7 +79,15 @@ export function clusterView(main) {
             node.holds.map((name) => {
               const moved = owner.has(name) && owner.get(name) !== node.id;
               owner.set(name, node.id);
-              return h("a.chip", { class: moved ? "arrived" : "", href: `#/tree/${encodeURIComponent(name)}` }, name);
+              return h(
+                "a.chip",
+                {
+                  class: moved ? "arrived" : "",
+                  href: `#/tree/${encodeURIComponent(name)}`,
+                  "data-focus": `task ${name}`,
+                },
+                name,
+              );
             }),
             node.holds.length === 0 && h("span.quiet", {}, "runs nothing exclusive right now"),
             node.holdsTotal > node.holds.length &&
@@ -53,6 +95,7 @@ export function clusterView(main) {
           ),
         ),
       ),
+      queues.map(queueCard),
       warnings.length > 0 &&
         h(
           "section.card",

@@ -77,6 +77,7 @@ export function detailPanel(parent, onClose) {
                 type: "button",
                 class: action === "trigger" ? "primary" : "",
                 "data-action": action,
+                "data-focus": action,
                 onclick: () => act(action),
               },
               text,

@@ -25,10 +25,15 @@ function fill(element, children) {
   }
 }
 
-/** Puts these children in place of all there were. */
+/** Puts these children in place of all there were. What had the focus, and is there again (`data-focus`), keeps it. */
 export function put(element, ...children) {
+  const { activeElement } = document;
+  const focused = element.contains(activeElement) ? activeElement.dataset.focus : undefined;
   element.replaceChildren();
   fill(element, children);
+  if (focused === undefined) return;
+  const again = [...element.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === focused);
+  again?.focus({ preventScroll: true });
 }
 
 const units = [

@@ -17,13 +17,13 @@ const tell = (type, data) => {
   for (const listener of listeners.get(type) ?? []) listener(data);
 };
 
-let wanted = { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "" };
+let wanted = { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "", queues: false };
 let asked = "";
 
 /** Connects, and stays connected: the browser tries again by itself, and we ask for the same things again. */
 export function feed() {
   const source = new EventSource("api/feed");
-  for (const type of ["hello", "summary", "rows", "detail"]) {
+  for (const type of ["hello", "summary", "rows", "detail", "queues"]) {
     source.addEventListener(type, (event) => {
       const data = JSON.parse(event.data);
       if (type === "hello") {
