@@ -7,6 +7,8 @@ export interface Lane {
   readonly schedule?: string;
   readonly runs: readonly LaneRun[];
   readonly upcoming: readonly number[];
+  /** It goes on so, until the end of what was asked for: not each of its ticks is listed. */
+  readonly goesOn: boolean;
 }
 
 export interface LaneRun {
@@ -50,7 +52,8 @@ export function laneOf(runtime: Runtime, entry: TreeEntry, until: number = day):
     });
   }
   const upcoming = status.paused ? [] : ticksAhead(schedule, status.nextRun, runtime.clock.now() + until);
-  return { name: entry.name, state: entry.state, ...(schedule === undefined ? {} : { schedule }), runs, upcoming };
+  const about = { name: entry.name, state: entry.state, ...(schedule === undefined ? {} : { schedule }) };
+  return { ...about, runs, upcoming, goesOn: upcoming.length === mostTicks };
 }
 
 /** The ticks from the next run on. A schedule that cannot be read back from its own text shows its next run alone. */

@@ -1,4 +1,16 @@
-import { createRuntime, daily, interval, monthly, weekly, type Runtime, type Store, type TaskContext } from "ostinato";
+import {
+  createRuntime,
+  daily,
+  discard,
+  interval,
+  memoryStore,
+  monthly,
+  weekly,
+  type Queue,
+  type Runtime,
+  type Store,
+  type TaskContext,
+} from "ostinato";
 import { virtualClock, type VirtualClock } from "ostinato/testing";
 import pino from "pino";
 
@@ -14,13 +26,10 @@ export async function startDemo(
   options: { store?: Store; prepare?: (runtime: Runtime) => Promise<void> } = {},
 ): Promise<Demo> {
   const clock = virtualClock({ start: "2026-11-20T05:00:00Z" });
-  const { store } = options;
-  const runtime = createRuntime({
-    clock,
-    logger: pino({ level: "info" }, { write: () => undefined }),
-    nodeId: "web-1-4711-5f3a9c",
-    ...(store === undefined ? {} : { store }),
-  });
+  const { store = memoryStore() } = options;
+  const logger = pino({ level: "info" }, { write: () => undefined });
+  const runtime = createRuntime({ clock, logger, nodeId: "web-1-4711-5f3a9c", store });
+  const second = createRuntime({ clock, logger, nodeId: "web-2-5120-b81d02", store });
   const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimeout(resolve, ms));
   const work =
     (ms: number) =>
@@ -93,8 +102,10 @@ export async function startDemo(
     run: work(60_000),
   });
   const paused = runtime.spawn({ name: "send-newsletter", schedule: interval("15m"), run: work(40_000) });
+  await queues([runtime, second], wait);
   await options.prepare?.(runtime);
   await runtime.start();
+  await second.start();
   await clock.advance("20m");
   paused.pause();
   await clock.advance("38m");
@@ -114,9 +125,40 @@ export async function startDemo(
     async stop() {
       going = false;
       await goOn;
-      const stopped = runtime.stop();
+      const stopped = Promise.all([runtime.stop(), second.stop()]);
       await clock.advance("5m");
       await stopped;
     },
   };
+}
+
+/** Assigned tasks: prices to be polled, and mail of which some cannot be delivered. */
+async function queues(runtimes: readonly Runtime[], wait: (ms: number) => Promise<void>): Promise<void> {
+  const [polls, mail] = await Promise.all(
+    runtimes.map(async (runtime): Promise<[Queue, Queue]> => [
+      await runtime.queue({ name: "price-polls", run: () => wait(180) }),
+      await runtime.queue<{ to: string }>({
+        name: "mail",
+        partitions: 16,
+        run: async ({ to }) => {
+          await wait(400);
+          if (to.endsWith(".invalid")) throw discard(new Error(`550 5.1.2 no such domain: ${to}`));
+        },
+      }),
+    ]),
+  ).then(([first]) => first as [Queue, Queue]);
+  const now = runtimes[0]?.clock.now() ?? 0;
+  const symbols = Array.from({ length: 2_000 }, (_, n) => `symbol:${n.toString(36).padStart(3, "0").toUpperCase()}`);
+  await polls.assignMany(
+    symbols.map((id, n) => ({ id, payload: { exchange: "XETR" }, at: now + n * 150, every: "5m" as const })),
+  );
+  for (const [n, to] of ["ada@example.com", "bob@nowhere.invalid", "eve@mail.invalid"].entries()) {
+    await mail.assign({ id: `welcome:${String(4_711 + n)}`, payload: { to }, at: now + 50 * 60_000 + n * 90_000 });
+  }
+  await mail.assign({
+    id: "digest:12",
+    payload: { to: "ops@example.com" },
+    cron: "0 9 * * 1-5",
+    timeZone: "Europe/Paris",
+  });
 }

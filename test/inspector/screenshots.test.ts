@@ -16,6 +16,8 @@ interface Shot {
   readonly dark?: boolean;
   readonly phone?: boolean;
   readonly click?: string;
+  /** The id of a task of the queue to be looked up. */
+  readonly look?: string;
 }
 
 const shots: readonly Shot[] = [
@@ -24,6 +26,8 @@ const shots: readonly Shot[] = [
   { file: "backing-off.png", hash: "#/tree/fetch-invoices", ready: ".detail table.runs", dark: true },
   { file: "timeline.png", hash: "#/timeline", ready: ".lane" },
   { file: "next-24-hours.png", hash: "#/timeline", ready: ".lane", click: "text=Next 24 h", dark: true },
+  { file: "queues.png", hash: "#/queues/price-polls", ready: ".grid i[data-owner^=web-2]", look: "symbol:0A7" },
+  { file: "dead-letters.png", hash: "#/queues/mail", ready: "[data-letter]", dark: true },
   { file: "cluster.png", hash: "#/cluster", ready: "[data-node]" },
   { file: "phone.png", hash: "#/tree", ready: ".row", phone: true },
   { file: "phone-task.png", hash: "#/tree/backup", ready: ".detail [data-state]", phone: true, dark: true },
@@ -38,7 +42,7 @@ async function drawAll(): Promise<void> {
   });
   const browser = await openBrowser();
   try {
-    for (const { file, hash, ready, dark = false, phone = false, click } of shots) {
+    for (const { file, hash, ready, dark = false, phone = false, click, look } of shots) {
       const page = await browser.newPage({
         viewport: phone ? { width: 390, height: 800 } : { width: 1440, height: 900 },
         deviceScaleFactor: phone ? 2 : 1,
@@ -47,6 +51,11 @@ async function drawAll(): Promise<void> {
       await page.goto(inspector.url + hash);
       await page.waitForSelector(ready);
       if (click !== undefined) await page.click(click);
+      if (look !== undefined) {
+        await page.fill(".lookup input", look);
+        await page.press(".lookup input", "Enter");
+        await page.waitForSelector("[data-found]");
+      }
       await page.waitForTimeout(1_500);
       await page.screenshot({ path: join(folder, file) });
       await page.close();

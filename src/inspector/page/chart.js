@@ -2,6 +2,8 @@ import { h, put } from "./dom.js";
 
 /** How many of the last transitions are traced. */
 const traced = 3;
+/** A chart is drawn no smaller than this share of its natural size. */
+const readable = 0.85;
 
 /** Draws a statechart that the server has laid out; the state it is in is lit, and the last ways it took. */
 export function drawChart(box, chart, { state, steps }) {
@@ -15,6 +17,8 @@ export function drawChart(box, chart, { state, steps }) {
     viewBox: `0 0 ${chart.width} ${chart.height}`,
     width: chart.width,
     height: chart.height,
+    // Rather scrolled than too small to be read.
+    style: { minWidth: `${Math.round(chart.width * readable)}px` },
     role: "img",
     "aria-label": `statechart of ${chart.id}, now ${state}`,
   });

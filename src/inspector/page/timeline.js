@@ -13,6 +13,31 @@ const spans = [
 const steps = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440].map((each) => each * minute);
 const width = 1_000;
 
+/** Marks that are closer than this would run together: they are drawn as one band. */
+const touching = 4;
+
+/** A mark for each tick that is to come; a band where there is one after another. */
+function coming({ upcoming, goesOn }, at) {
+  const bands = [];
+  for (const time of upcoming) {
+    const x = at(time);
+    const last = bands.at(-1);
+    if (last !== undefined && x - last.to < touching) last.to = x;
+    else bands.push({ from: x, to: x, time });
+  }
+  if (goesOn && bands.length > 0) bands.at(-1).to = width;
+  return bands
+    .filter(({ from, to }) => to >= 0 && from <= width)
+    .map(({ from, to, time }) => {
+      const title = h("title", {}, `next: ${stamp(time)}`);
+      if (from === to) {
+        return h("path.ahead", { d: `M ${from} 9 v 14`, "vector-effect": "non-scaling-stroke" }, title);
+      }
+      const x = Math.max(0, from);
+      return h("rect.band", { x, y: 11, width: Math.min(width, to) - x, height: 10 }, title);
+    });
+}
+
 /** A lane for each task: its last runs left of now, what will run right of it. */
 export function timelineView(main) {
   let length = spans[1][1];
@@ -79,16 +104,7 @@ export function timelineView(main) {
       data.lanes.map((lane) => {
         const svg = h("svg", box);
         svg.append(h("rect.future", { x: at(now), y: 0, width: Math.max(0, width - at(now)), height: 32 }));
-        const ahead = lane.upcoming.filter((time) => time >= start && time <= start + length);
-        if (ahead.length > 0) {
-          svg.append(
-            h(
-              "path.ahead",
-              { d: ahead.map((time) => `M ${at(time)} 9 v 14`).join(" "), "vector-effect": "non-scaling-stroke" },
-              h("title", {}, `next: ${stamp(ahead[0])}`),
-            ),
-          );
-        }
+        svg.append(...coming(lane, at));
         for (const run of lane.runs) {
           const end = run.end ?? now;
           if (end < start || run.start > start + length) continue;
