@@ -65,7 +65,17 @@ export function drawChart(box, chart, { state, steps }) {
       ),
     );
   }
+  const isFirst = box.childElementCount === 0;
+  const { scrollLeft } = box;
   put(box, svg);
+  box.scrollLeft = isFirst ? leftOf(box, svg, state) : scrollLeft;
+}
+
+/** What brings the state to the middle, where not all of the chart fits. */
+function leftOf(box, svg, state) {
+  const lit = svg.querySelector(`[data-state="${CSS.escape(state)}"]`)?.getBoundingClientRect();
+  if (lit === undefined) return 0;
+  return lit.left + lit.width / 2 - svg.getBoundingClientRect().left - box.clientWidth / 2;
 }
 
 function curve(points) {
