@@ -7,7 +7,8 @@ const read = (path: string): string => readFileSync(join(__dirname, "../..", pat
 
 for (const file of ["docs/monitoring/grafana-dashboard.json", "docs/monitoring/prometheus-alerts.yml"]) {
   test(`${file} asks for nothing but metrics that exist`, () => {
-    const told = [...read("src/inspector/metrics.ts").matchAll(/"(ostinato_\w+)"/g)].map(([, name]) => name!);
+    const sources = ["metrics", "queue-metrics"].map((name) => read(`src/inspector/${name}.ts`)).join("\n");
+    const told = [...sources.matchAll(/"(ostinato_\w+)"/g)].map(([, name]) => name!);
     const asked = [...read(file).matchAll(/\bostinato_\w+/g)].map(([name]) => name.replace(/_bucket$/, ""));
     assert.ok(asked.length > 5);
     assert.equal(
