@@ -82,10 +82,7 @@ export class AssignedRun {
     try {
       return await this.#claim();
     } catch (error) {
-      this.#services.host.logger.warn(
-        { err: toError(error), queue: this.#services.settings.name, task: this.id },
-        "the record of an assigned task is out of reach",
-      );
+      this.#warn(error, "the record of an assigned task is out of reach");
       this.standing = { is: "unknown", pause: true };
       return undefined;
     }
@@ -123,7 +120,8 @@ export class AssignedRun {
     try {
       this.standing = await this.#complete();
       return true;
-    } catch {
+    } catch (error) {
+      this.#warn(error, "the end of a run cannot be written down at the moment: it is tried again");
       return false;
     }
   }
@@ -152,6 +150,11 @@ export class AssignedRun {
   abort(reason: Error): void {
     this.#aborted ??= reason;
     if (this.#context !== undefined) abortContext(this.#context, reason);
+  }
+
+  #warn(error: unknown, text: string): void {
+    const { host, settings } = this.#services;
+    host.logger.warn({ err: toError(error), queue: settings.name, task: this.id }, text);
   }
 
   get #mayGoOn(): boolean {
