@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { buildCommand } from "../helpers/built-command";
 import { startCommand } from "../helpers/command";
 
+const built = buildCommand();
 const folder = mkdtempSync(join(tmpdir(), "ostinato-next-"));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -15,7 +17,7 @@ interface Answer {
 }
 
 async function next(...args: string[]): Promise<Answer> {
-  const command = startCommand(["next", ...args]);
+  const command = startCommand(["next", ...args], { built });
   const code = await command.exit;
   return { code, stdout: command.stdout(), stderr: command.stderr() };
 }

@@ -8,14 +8,15 @@ import { createInspector } from "ostinato/inspector";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { buildCommand } from "../helpers/built-command";
 
 const root = join(__dirname, "../..");
+const built = buildCommand();
 const logger = pino({ level: "silent" });
 
 function ostinato(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const command = ["--conditions", "ostinato-source", "-r", "ts-node/register", "src/cli/index.ts", ...args];
   return new Promise((resolve) => {
-    execFile(process.execPath, command, { cwd: root }, (error, out, err) => {
+    execFile(process.execPath, [built, ...args], { cwd: root }, (error, out, err) => {
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
     });
   });
