@@ -15,6 +15,7 @@ export function registerTypeScript(folder: string): void {
     projectSearchDir: folder,
     compiler: require.resolve("typescript"),
     transpileOnly: true,
+    swc: false,
     moduleTypes: { [`${parse(folder).root}**/*`]: "cjs" },
     // Options of the tsconfig that only go with other kinds of modules: nothing is resolved by the compiler here.
     ignoreDiagnostics: [5095, 5098, 5109, 5110],

@@ -57,7 +57,7 @@ export async function startQueueWorker(
 ): Promise<QueueWorkerProcess> {
   const child = fork(join(__dirname, "../fixtures/queue-worker.ts"), {
     execArgv: ["--conditions", "ostinato-source", "-r", "ts-node/register"],
-    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true", OSTINATO_WORKER: JSON.stringify(setup) },
+    env: { ...process.env, OSTINATO_WORKER: JSON.stringify(setup) },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   running.add(child);

@@ -56,7 +56,7 @@ export async function runFile(file: string, options: FileOptions = {}): Promise<
     {
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "pipe"],
-      env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true", OSTINATO_TEST: JSON.stringify({ limit, grace }) },
+      env: { ...process.env, OSTINATO_TEST: JSON.stringify({ limit, grace }) },
     },
   );
   const pid = child.pid!;
