@@ -35,7 +35,6 @@ test("the command runs it in three processes on one server: each tick of an excl
     const child = spawn(process.execPath, [...command, "run", "examples/05-cluster.ts", "--store", server.url], {
       cwd: join(__dirname, "../.."),
       stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true" },
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
       lines.push(JSON.parse(line) as (typeof lines)[number]);

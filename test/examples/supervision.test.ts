@@ -15,7 +15,6 @@ function example(file: string) {
   const script = join(root, "examples", file);
   const child = spawn(process.execPath, ["--conditions", "ostinato-source", "-r", "ts-node/register", script], {
     cwd: root,
-    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true" },
   });
   running.add(child);
   let text = "";

@@ -60,7 +60,6 @@ export async function startNode(setup: NodeSetup, clock?: string): Promise<NodeP
       env: {
         ...process.env,
         ...(clock === undefined ? {} : fakedTime(clock)),
-        TS_NODE_TRANSPILE_ONLY: "true",
         OSTINATO_NODE: JSON.stringify(setup),
       },
     },

@@ -14,11 +14,7 @@ const script = resolve(__dirname, "../fixtures/main-process.ts");
 const children = new Set<ChildProcessWithoutNullStreams>();
 
 function service(...args: string[]) {
-  const child = spawn(
-    process.execPath,
-    ["--conditions", "ostinato-source", "-r", "ts-node/register", script, ...args],
-    { env: { ...process.env, TS_NODE_TRANSPILE_ONLY: "true" } },
-  );
+  const child = spawn(process.execPath, ["--conditions", "ostinato-source", "-r", "ts-node/register", script, ...args]);
   children.add(child);
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
