@@ -7,7 +7,9 @@ import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { natsVersions, startNatsServer, type NatsVersion } from "../helpers/nats-server";
+import { worker } from "../helpers/polls";
 import { startQueueWorker, storeAt, type QueueWorkerProcess, type SharedPlace } from "../helpers/queue-worker";
+import { inMemory } from "../helpers/world";
 
 const lease = 2_000;
 const bucket = 100;
@@ -36,11 +38,11 @@ async function killAndFreeze(place: SharedPlace): Promise<void> {
     workMs,
     each: true,
   };
-  const start = async (worker: string): Promise<void> => {
-    const told = await startQueueWorker({ ...setup, nodeId: worker, concurrency: 50 }, ({ runs: begun }) => {
-      for (const [id, , at] of begun) runs.set(id, [...(runs.get(id) ?? []), { worker, at }]);
+  const start = async (nodeId: string): Promise<void> => {
+    const told = await startQueueWorker({ ...setup, nodeId, concurrency: 50 }, ({ runs: begun }) => {
+      for (const [id, , at] of begun) runs.set(id, [...(runs.get(id) ?? []), { worker: nodeId, at }]);
     });
-    workers.set(worker, told);
+    workers.set(nodeId, told);
   };
   const runtime = createRuntime({ store: storeAt(place), logger: pino({ level: "silent" }) });
   try {
@@ -88,8 +90,8 @@ async function killAndFreeze(place: SharedPlace): Promise<void> {
     const again = [...runs.values()].filter((each) => each.length > 1).length;
     assert.ok(again <= 100, `${String(again)} ran more than once`);
   } finally {
-    for (const worker of workers.values()) worker.signal("SIGCONT");
-    await Promise.all([...workers.values()].map((worker) => worker.stop()));
+    for (const each of workers.values()) each.signal("SIGCONT");
+    await Promise.all([...workers.values()].map((each) => each.stop()));
     await runtime.stop();
   }
 }
@@ -113,5 +115,30 @@ for (const version of [natsVersions[0], natsVersions.at(-1)] as NatsVersion[]) {
     }
   });
 }
+
+inMemory(`${name} [memory]`, async (world) => {
+  const frozenClock = world.otherClock();
+  const shape = { lease: "5s", partitions: 16 } as const;
+  const frozen = await worker(world, shape, { clock: frozenClock, nodeId: "frozen" });
+  const other = await worker(world, shape, { nodeId: "other" });
+  const both = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds; second += 1) {
+      await Promise.all([frozenClock.advance("1s"), world.clock.advance("1s")]);
+    }
+  };
+  await both(20);
+  const ids = Array.from({ length: 64 }, (_, n) => `job ${String(n)}`);
+  await other.queue.assignMany(ids.map((id) => ({ id, payload: null, every: "2s" as const })));
+  await both(10);
+  assert.ok(frozen.ran.length > 50 && other.ran.length > 50, "both have their share");
+  const begun = world.clock.now();
+  await world.clock.advance(5_000 + 1_000 + 1_000);
+  const late = ids.filter((id) => !other.ran.some((run) => run.id === id && run.at > begun));
+  assert.equal(late, [], "all of them run in the other one");
+  await frozenClock.advance("7s");
+  await both(20);
+  const runs = [...frozen.ran, ...other.ran].map(({ id, scheduledAt }) => `${id} ${String(scheduledAt)}`);
+  assert.is(new Set(runs).size, runs.length, "none of them twice for the same time");
+});
 
 test.run();
