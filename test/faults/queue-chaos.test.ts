@@ -44,6 +44,19 @@ interface Known {
 const now = (): number => systemClock.now();
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.setTimeout(resolve, ms));
 
+/** As a client would: again, until there is an answer. */
+async function patiently<T>(act: () => Promise<T>, onFailure: () => void = () => undefined): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error as OstinatoError).code.startsWith("ERR_STORE_")) throw error;
+      onFailure();
+      await pause(50);
+    }
+  }
+}
+
 /** Everything that the workers told, by id and due time. */
 class History {
   readonly runs = new Map<string, Map<number, Run[]>>();
@@ -149,18 +162,8 @@ class Client {
     known.since = now();
   }
 
-  /** As a client would: again, until there is an answer. */
   async #surely(known: Known, act: () => Promise<unknown>): Promise<void> {
-    for (;;) {
-      try {
-        await act();
-        return;
-      } catch (error) {
-        if (!(error as OstinatoError).code.startsWith("ERR_STORE_")) throw error;
-        known.isUncertain = true;
-        await pause(50);
-      }
-    }
+    await patiently(act, () => (known.isUncertain = true));
   }
 }
 
@@ -228,7 +231,7 @@ test("60 seconds of kills, freezes and restarts of workers and server: nothing i
 
     const queue = runtime.queues()[0] as Queue;
     const living = [...client.known].filter(([, { every, due }]) => every && due !== undefined).map(([id]) => id);
-    while ((await queue.size()) > living.length) await pause(200);
+    while ((await patiently(() => queue.size())) > living.length) await pause(200);
     const healed = now();
     // Each repeating one has run again since.
     const goesOn = (id: string): boolean =>
