@@ -22,12 +22,12 @@ export interface BucketExamination {
 /** Does once what a runtime does with the bucket, if it is there. */
 export async function examineBucket(link: NatsLink, name: string): Promise<BucketExamination> {
   const map = new NatsMap(link, name);
-  const bucket = { name: map.bucket.stream };
+  const bucket = { name: map.bucket.name };
   try {
     const info = await map.bucket.info();
     if (info === undefined) return bucket;
     const { num_replicas, storage } = info.config;
-    const found = { ...bucket, replicas: Number(num_replicas ?? 1), storage: String(storage) };
+    const found = { ...bucket, replicas: num_replicas ?? 1, storage: String(storage) };
     try {
       await writeTo(map, 1, link.settings.clock);
       for await (const entry of map.list("doctor.")) await map.delete(entry.key, entry.revision);
@@ -73,7 +73,7 @@ async function examineIntake(link: NatsLink, queue: string): Promise<BucketExami
     const info = await stream.examine();
     if (info === undefined) return { name: stream.name };
     const { num_replicas, storage } = info.config;
-    const found = { name: stream.name, replicas: Number(num_replicas ?? 1), storage: String(storage) };
+    const found = { name: stream.name, replicas: num_replicas ?? 1, storage: String(storage) };
     const error = await tryIntake(link, stream, info.state.last_seq);
     return error === undefined ? found : { ...found, error };
   } catch (error) {
@@ -124,7 +124,7 @@ export async function writeTo(
     const begun = clock.monotonic();
     const answer = revision === 0 ? await map.create(key, "") : await map.update(key, "", revision);
     took.push(clock.monotonic() - begun);
-    if (!answer.ok) throw new OstinatoError("ERR_STORE_SETTINGS", `${map.bucket.stream}: a right write was refused`);
+    if (!answer.ok) throw new OstinatoError("ERR_STORE_SETTINGS", `${map.bucket.name}: a right write was refused`);
     ({ revision } = answer);
   }
   return { took, revision, wall: clock.now() };

@@ -118,11 +118,11 @@ async function tryWrites(
   const own = new NatsMap(link, "doctor");
   try {
     const measured = await measure(link, own);
-    await link.api(`STREAM.DELETE.${own.bucket.stream}`).catch(() => undefined);
-    return { ...measured, trial: { bucket: own.bucket.stream } };
+    await link.api(`STREAM.DELETE.${own.bucket.name}`).catch(() => undefined);
+    return { ...measured, trial: { bucket: own.bucket.name } };
   } catch (error) {
     const leases = new NatsMap(link, "leases");
-    const trial = { bucket: leases.bucket.stream, error: asOurs(error) };
+    const trial = { bucket: leases.bucket.name, error: asOurs(error) };
     const isUsable = buckets.some((one) => one.name === trial.bucket && one.replicas !== undefined && !one.error);
     if (!isUsable) return { writes: [], trial };
     return { ...(await measure(link, leases)), trial };
@@ -135,7 +135,7 @@ async function measure(link: NatsLink, map: NatsMap): Promise<Pick<NatsExaminati
   const { clock } = link.settings;
   const { took, revision, wall } = await writeTo(map, writes, clock);
   const { message } = await link.api<{ message?: StoredMessage & { time?: string } }>(
-    `STREAM.MSG.GET.${map.bucket.stream}`,
+    `STREAM.MSG.GET.${map.bucket.name}`,
     { seq: revision },
   );
   for await (const entry of map.list("doctor.")) await map.delete(entry.key, entry.revision);

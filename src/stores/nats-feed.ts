@@ -83,12 +83,12 @@ export class NatsFeed {
         : { deliver_policy: "by_start_sequence", opt_start_seq: from }),
     };
     const made = await this.link.api<{ num_pending?: number }>(
-      `CONSUMER.CREATE.${this.bucket.stream}.${this.name}.${filter}`,
-      { stream_name: this.bucket.stream, config },
+      `CONSUMER.CREATE.${this.bucket.name}.${this.name}.${filter}`,
+      { stream_name: this.bucket.name, config },
     );
     if (made.error) {
       this.received.end();
-      throw readError(`watch on ${this.bucket.stream}`, made.error);
+      throw readError(`watch on ${this.bucket.name}`, made.error);
     }
     if ((made.num_pending ?? 0) === 0 && !this.replicated) this.arrive();
   }
@@ -98,7 +98,7 @@ export class NatsFeed {
     if (this.ended) return;
     this.ended = true;
     this.received?.end();
-    await this.link.api(`CONSUMER.DELETE.${this.bucket.stream}.${this.name}`).catch(() => undefined);
+    await this.link.api(`CONSUMER.DELETE.${this.bucket.name}.${this.name}`).catch(() => undefined);
   }
 
   private take(message: Msg, until: number): void {

@@ -1,15 +1,12 @@
 import type { Msg } from "nats";
-import type { TimerId } from "../clock";
 import { toError, type OstinatoError } from "../errors";
-import { systemRandom } from "../identity";
-import { backoffDelay, parseRetry } from "../rules/backoff";
 import type { IntakeMessage, Watch } from "../store";
 import { NoAnswer, readError } from "./nats-errors";
-import { heartbeat } from "./nats-feed";
 import { NatsIntakeFeed } from "./nats-intake-feed";
 import type { NatsIntakeRequests } from "./nats-intake-requests";
 import type { NatsIntakeStream } from "./nats-intake-stream";
 import type { NatsLink } from "./nats-link";
+import { NatsRevival } from "./nats-revival";
 
 /** Messages that are delivered and not done, at most, and how many of them are asked for at a time. */
 const mostOpen = 2000;
@@ -19,10 +16,6 @@ const smallest = 500;
 /** The same in bytes: more are not asked for while so many are open. No message is larger than the first of these. */
 const batchBytes = 64 * 1024 * 1024;
 const mostOpenBytes = 32 * 1024 * 1024;
-/** Longer silence than this is no idleness: the consumer, or the way to it, is gone. */
-const silence = 3 * heartbeat;
-const steady = 10_000;
-const retry = parseRetry("retry", { initialDelay: 100, maxDelay: 5000, jitter: 0.5 });
 
 /**
  * What is published for one queue, read through consumers that are made anew whenever one fails: from after the last
@@ -37,12 +30,7 @@ export class NatsIntakeWatch implements Watch {
   /** What is delivered and not done, in order. */
   private open: { readonly sequence: number; readonly bytes: number }[] = [];
   private openBytes = 0;
-  private lastHeard = 0;
-  private lastStart = 0;
-  private failures = 0;
-  /** Grows with every start: what an older one still says is not listened to. */
-  private round = 0;
-  private timer: TimerId;
+  private readonly revival: NatsRevival;
   private closed = false;
   private readonly endings: (() => void)[];
 
@@ -55,6 +43,7 @@ export class NatsIntakeWatch implements Watch {
     private readonly delivering: (created: string, sequence: number) => void,
     private readonly closing: () => void,
   ) {
+    this.revival = new NatsRevival(link, (round) => this.begin(round));
     this.endings = [
       link.onReturn(() => {
         this.restart();
@@ -65,17 +54,16 @@ export class NatsIntakeWatch implements Watch {
       }),
     ];
     if (link.online) requests.hear();
-    void this.begin();
+    this.revival.start();
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.round += 1;
+    this.revival.end();
     this.closing();
     for (const end of this.endings) end();
     this.requests.end();
-    this.link.settings.clock.clearTimeout(this.timer);
     await this.feed?.end();
   }
 
@@ -87,31 +75,29 @@ export class NatsIntakeWatch implements Watch {
     this.ask();
   }
 
-  private async begin(): Promise<void> {
-    const round = ++this.round;
-    const { clock } = this.link.settings;
-    this.lastStart = clock.monotonic();
+  private async begin(round: number): Promise<void> {
+    const { revival } = this;
     let feed: NatsIntakeFeed | undefined;
     try {
       this.stream.forget();
       const { created, state } = await this.stream.ready();
-      if (round !== this.round) return;
+      if (!revival.isCurrent(round)) return;
       if (created !== this.created || state.last_seq < this.position) this.startOver();
       this.created = created;
       // Before the consumer, so that no message of it comes before its request could be heard.
       this.requests.hear();
       feed = this.feed = this.makeFeed(round, created);
       await feed.start(this.position + 1);
-      if (round !== this.round) {
+      if (!revival.isCurrent(round)) {
         await feed.end();
         return;
       }
-      this.lastHeard = clock.monotonic();
+      revival.heard();
       this.ask();
       this.keepVigil();
     } catch (error) {
       void feed?.end();
-      if (round !== this.round) return;
+      if (!revival.isCurrent(round)) return;
       this.tell(error);
       this.restart();
     }
@@ -125,7 +111,7 @@ export class NatsIntakeWatch implements Watch {
   }
 
   private makeFeed(round: number, created: string): NatsIntakeFeed {
-    const isMine = () => round === this.round;
+    const isMine = () => this.revival.isCurrent(round);
     return new NatsIntakeFeed(this.link, this.stream.name, {
       message: (message, sequence) => {
         if (isMine()) this.deliver(message, sequence, created);
@@ -134,7 +120,7 @@ export class NatsIntakeWatch implements Watch {
         if (isMine()) this.ask();
       },
       alive: () => {
-        if (isMine()) this.lastHeard = this.link.settings.clock.monotonic();
+        if (isMine()) this.revival.heard();
       },
       broken: () => {
         if (isMine()) this.restart();
@@ -168,35 +154,24 @@ export class NatsIntakeWatch implements Watch {
     const room = mostOpen - this.open.length;
     if (!this.feed || this.feed.isAsking || !this.link.online) return;
     if (room < smallest || this.openBytes > mostOpenBytes) return;
-    this.lastHeard = this.link.settings.clock.monotonic();
+    this.revival.heard();
     this.feed.ask(Math.min(room, batch), batchBytes);
   }
 
-  /** Ends what there is and begins again: at once, or later and later if that happens often. */
   private restart(): void {
     if (this.closed) return;
-    const { clock } = this.link.settings;
-    const round = ++this.round;
     void this.feed?.end();
     this.feed = undefined;
-    clock.clearTimeout(this.timer);
-    this.failures = clock.monotonic() - this.lastStart > steady ? 0 : this.failures + 1;
-    const delay = this.failures === 0 ? 0 : backoffDelay(retry, this.failures, systemRandom());
-    this.timer = clock.setTimeout(() => {
-      if (round !== this.round) return;
-      // Without a connection there is nothing to try: its return begins it again.
-      if (this.link.online || !this.link.isKept) void this.begin();
-    }, delay);
+    this.revival.again();
   }
 
   private keepVigil(): void {
-    const { clock } = this.link.settings;
-    clock.clearTimeout(this.timer);
-    this.timer = clock.setTimeout(() => {
-      const isDue = this.feed?.isAsking === true && this.link.online;
-      if (isDue && clock.monotonic() - this.lastHeard > silence) this.restart();
-      else this.keepVigil();
-    }, heartbeat);
+    this.revival.keepVigil(
+      () => this.feed?.isAsking === true,
+      () => {
+        this.restart();
+      },
+    );
   }
 
   private tell(thrown: unknown): void {

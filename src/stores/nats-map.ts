@@ -32,7 +32,7 @@ export class NatsMap implements RevisionMap {
     name: string,
   ) {
     this.bucket = new NatsBucket(link, name);
-    this.marks = new NatsMarks(link, this.bucket.stream);
+    this.marks = new NatsMarks(link, this.bucket.name);
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -110,7 +110,7 @@ export class NatsMap implements RevisionMap {
   private begin(prefix: string, listener: WatchListener, tell: (error: Error) => void): NatsWatch {
     this.marks.resume();
     const failed = (error: unknown) => {
-      tell(error instanceof NoAnswer ? readError(`watch on ${this.bucket.stream}`, error) : toError(error));
+      tell(error instanceof NoAnswer ? readError(`watch on ${this.bucket.name}`, error) : toError(error));
     };
     const watch = new NatsWatch(this.link, this.bucket, this.marks, prefix, listener, failed);
     this.watches.add(watch);
@@ -155,10 +155,10 @@ export class NatsMap implements RevisionMap {
       const message = await this.ask(() => this.link.request(this.bucket.subjects + encoded, value, headers));
       answer = JSON.parse(Buffer.from(message.data).toString("utf8")) as typeof answer;
     } catch (error) {
-      throw error instanceof NoAnswer ? writeError(this.bucket.stream, error) : error;
+      throw error instanceof NoAnswer ? writeError(this.bucket.name, error) : error;
     }
     if (answer.error && isConflict(answer.error)) return { conflict: answer.error };
-    if (answer.error) throw writeError(this.bucket.stream, answer.error);
+    if (answer.error) throw writeError(this.bucket.name, answer.error);
     return { revision: answer.seq ?? 0 };
   }
 
@@ -188,17 +188,17 @@ export class NatsMap implements RevisionMap {
   private async read(key: string): Promise<Stored | undefined> {
     const subject = this.bucket.subjects + encodeKey(key);
     try {
-      const action = `STREAM.MSG.GET.${this.bucket.stream}`;
+      const action = `STREAM.MSG.GET.${this.bucket.name}`;
       const { message, error } = await this.link.api<{ message?: StoredMessage }>(action, { last_by_subj: subject });
       if (error?.err_code === notFound.message) return undefined;
       if (error?.err_code === notFound.stream) this.bucket.forget();
-      if (error) throw readError(this.bucket.stream, error);
+      if (error) throw readError(this.bucket.name, error);
       if (!message) return undefined;
       const value = storedValue(message);
       if (value === undefined) this.marks.remember(message.seq);
       return { revision: message.seq, value };
     } catch (error) {
-      throw error instanceof NoAnswer ? readError(this.bucket.stream, error) : error;
+      throw error instanceof NoAnswer ? readError(this.bucket.name, error) : error;
     }
   }
 
@@ -206,7 +206,7 @@ export class NatsMap implements RevisionMap {
     if (attempt === attempts) {
       throw new OstinatoError(
         "ERR_STORE_UNAVAILABLE",
-        `${this.bucket.stream}: the server keeps refusing to write ${key}`,
+        `${this.bucket.name}: the server keeps refusing to write ${key}`,
       );
     }
     if (attempt === 1) return;

@@ -1,20 +1,14 @@
-import type { TimerId } from "../clock";
 import { OstinatoError } from "../errors";
-import { systemRandom } from "../identity";
-import { backoffDelay, parseRetry } from "../rules/backoff";
 import type { Watch, WatchListener } from "../store";
 import type { NatsBucket } from "./nats-bucket";
-import { heartbeat, NatsFeed, type FeedMessage } from "./nats-feed";
+import { NatsFeed, type FeedMessage } from "./nats-feed";
 import type { NatsLink } from "./nats-link";
 import type { NatsMarks } from "./nats-marks";
 import { marksKept } from "./nats-records";
+import { NatsRevival } from "./nats-revival";
 
-/** Longer silence than this is no idleness: the consumer, or the way to it, is gone. */
-const silence = 3 * heartbeat;
 /** A deletion is remembered longer than a watch may have been away and still go on where it was. */
 const longestAway = (marksKept * 1000) / 2;
-const steady = 10_000;
-const retry = parseRetry("retry", { initialDelay: 100, maxDelay: 5000, jitter: 0.5 });
 
 /**
  * A watch that outlives consumers, connections and servers. It goes on from the last revision that it saw, as long as
@@ -26,12 +20,7 @@ export class NatsWatch implements Watch {
   private created: string | undefined;
   private hasDelivered = false;
   private isLoaded = false;
-  private lastHeard = 0;
-  private lastStart = 0;
-  private failures = 0;
-  /** Grows with every start: what an older one still says is not listened to. */
-  private round = 0;
-  private timer: TimerId;
+  private readonly revival: NatsRevival;
   private closed = false;
   private closing: (() => void) | undefined;
   private readonly stopListening: () => void;
@@ -45,19 +34,19 @@ export class NatsWatch implements Watch {
     /** Hears of each start that failed. */
     private readonly failed: (error: unknown) => void,
   ) {
+    this.revival = new NatsRevival(link, (round) => this.begin(round));
     this.stopListening = link.onReturn(() => {
       this.restart();
     });
-    void this.begin();
+    this.revival.start();
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.round += 1;
+    this.revival.end();
     this.stopListening();
     this.closing?.();
-    this.link.settings.clock.clearTimeout(this.timer);
     await this.feed?.end();
   }
 
@@ -66,33 +55,31 @@ export class NatsWatch implements Watch {
     this.closing = closing;
   }
 
-  private async begin(): Promise<void> {
-    const round = ++this.round;
-    const { clock } = this.link.settings;
-    this.lastStart = clock.monotonic();
+  private async begin(round: number): Promise<void> {
+    const { revival } = this;
     let feed: NatsFeed | undefined;
     try {
       await this.bucket.ready();
       const info = await this.bucket.info();
       if (!info) {
         this.bucket.forget();
-        throw new OstinatoError("ERR_STORE_UNAVAILABLE", `${this.bucket.stream} was removed`);
+        throw new OstinatoError("ERR_STORE_UNAVAILABLE", `${this.bucket.name} was removed`);
       }
-      if (round !== this.round) return;
+      if (!revival.isCurrent(round)) return;
       const isSame = info.created === this.created && info.state.last_seq >= this.position;
       if (!isSame && this.created !== undefined) this.bucket.forget();
-      const goesOn = this.isLoaded && isSame && clock.monotonic() - this.lastHeard < longestAway;
+      const goesOn = this.isLoaded && isSame && revival.silentFor < longestAway;
       if (!goesOn) this.startOver();
       this.created = info.created;
-      this.lastHeard = clock.monotonic();
+      revival.heard();
       feed = this.makeFeed(round, goesOn ? 0 : info.state.last_seq, Date.parse(info.state.last_ts));
       this.feed = feed;
       await feed.start(goesOn ? this.position + 1 : undefined, info.state.last_seq);
-      if (round === this.round) this.keepVigil();
+      if (revival.isCurrent(round)) this.keepVigil();
       else await feed.end();
     } catch (error) {
       void feed?.end();
-      if (round !== this.round) return;
+      if (!revival.isCurrent(round)) return;
       this.failed(error);
       this.restart();
     }
@@ -105,7 +92,7 @@ export class NatsWatch implements Watch {
   }
 
   private makeFeed(round: number, loadsUntil: number, serverTime: number): NatsFeed {
-    const isMine = () => round === this.round;
+    const isMine = () => this.revival.isCurrent(round);
     return new NatsFeed(this.link, this.bucket, this.prefix, {
       message: (message) => {
         if (isMine()) this.deliver(message, loadsUntil, serverTime);
@@ -117,7 +104,7 @@ export class NatsWatch implements Watch {
         this.listener.current();
       },
       alive: () => {
-        if (isMine()) this.lastHeard = this.link.settings.clock.monotonic();
+        if (isMine()) this.revival.heard();
       },
       broken: () => {
         if (isMine()) this.restart();
@@ -139,29 +126,19 @@ export class NatsWatch implements Watch {
     this.listener.change({ key, value, revision });
   }
 
-  /** Ends what there is and begins again: at once, or later and later if that happens often. */
   private restart(): void {
     if (this.closed) return;
-    const { clock } = this.link.settings;
-    const round = ++this.round;
     void this.feed?.end();
     this.feed = undefined;
-    clock.clearTimeout(this.timer);
-    this.failures = clock.monotonic() - this.lastStart > steady ? 0 : this.failures + 1;
-    const delay = this.failures === 0 ? 0 : backoffDelay(retry, this.failures, systemRandom());
-    this.timer = clock.setTimeout(() => {
-      if (round !== this.round) return;
-      // Without a connection there is nothing to try: its return begins it again.
-      if (this.link.online || !this.link.isKept) void this.begin();
-    }, delay);
+    this.revival.again();
   }
 
   private keepVigil(): void {
-    const { clock } = this.link.settings;
-    clock.clearTimeout(this.timer);
-    this.timer = clock.setTimeout(() => {
-      if (this.link.online && clock.monotonic() - this.lastHeard > silence) this.restart();
-      else this.keepVigil();
-    }, heartbeat);
+    this.revival.keepVigil(
+      () => true,
+      () => {
+        this.restart();
+      },
+    );
   }
 }

@@ -40,7 +40,7 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
         const { created } = await bucket.ready();
         return Math.floor(Date.parse(created) / 1000);
       } catch (error) {
-        throw error instanceof NoAnswer ? readError(bucket.stream, error) : error;
+        throw error instanceof NoAnswer ? readError(bucket.name, error) : error;
       }
     },
     onEvent: (listener) => link.onEvent(listener),

@@ -1,0 +1,136 @@
+import { OstinatoError } from "../errors";
+import { NoAnswer, describe, notFound, readError, streamInUse, writeError, type ApiError } from "./nats-errors";
+import type { NatsLink } from "./nats-link";
+import { checkServerVersion } from "./nats-versions";
+
+export interface StreamConfig {
+  readonly name: string;
+  readonly subjects?: readonly string[];
+  readonly num_replicas?: number;
+  readonly [setting: string]: unknown;
+}
+
+export interface StreamInfo {
+  readonly config: StreamConfig;
+  readonly created: string;
+  readonly state: { readonly last_seq: number; readonly last_ts: string };
+}
+
+/** A stream that is made with every setting that our promises rest on, or checked for them. */
+export abstract class NatsStream {
+  private checking: Promise<StreamInfo> | undefined;
+  protected known: StreamInfo | undefined;
+
+  protected constructor(
+    protected readonly link: NatsLink,
+    /** What people are told that it is. */
+    private readonly kind: string,
+    readonly name: string,
+  ) {}
+
+  /** Resolves with what the stream was when it was made or checked; rejects with ERR_STORE_SETTINGS and the rest. */
+  async ready(): Promise<StreamInfo> {
+    await this.link.ready();
+    if (this.known) return this.known;
+    this.checking ??= this.ensure().finally(() => (this.checking = undefined));
+    return (this.known = await this.checking);
+  }
+
+  /** Whether it can be used without waiting for `ready()`. */
+  get isReady(): boolean {
+    return this.known !== undefined;
+  }
+
+  /** It may be gone, or another one: look again before the next use. */
+  forget(): void {
+    this.known = undefined;
+  }
+
+  /** What the stream is now; `undefined` if it is gone. */
+  async info(): Promise<StreamInfo | undefined> {
+    const answer = await this.link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+    if (answer.error?.err_code === notFound.stream) return undefined;
+    if (answer.error) throw readError(this.name, answer.error);
+    return answer;
+  }
+
+  protected abstract wanted(): StreamConfig;
+
+  /** Rejects what would break a promise, by `wrong`. */
+  protected abstract check(found: StreamConfig): void;
+
+  /** What it means that it could not be made. */
+  protected creationError(error: ApiError): OstinatoError {
+    const text = `${this.name}: ${describe(error)}`;
+    if (error.err_code === 10074 || error.err_code === 10005) {
+      return new OstinatoError(
+        "ERR_STORE_SETTINGS",
+        `${text}; the cluster has too few servers for the replicas asked for`,
+      );
+    }
+    if (error.err_code === 10039 || error.err_code === 10076) {
+      return new OstinatoError("ERR_STORE_SETTINGS", `${text}; enable JetStream for this account`);
+    }
+    return writeError(this.name, error);
+  }
+
+  protected wrong(setting: string, is: unknown, needed: string): never {
+    throw new OstinatoError(
+      "ERR_STORE_SETTINGS",
+      `${this.kind} ${this.name}: ${setting} is ${JSON.stringify(is) ?? "unset"}, but must be ${needed}; ` +
+        "correct the stream, or remove it to have it made anew",
+    );
+  }
+
+  /** These settings must be as wanted. */
+  protected requireSame(found: StreamConfig, settings: readonly string[]): void {
+    const wanted = this.wanted();
+    for (const setting of settings) {
+      if (found[setting] !== wanted[setting]) this.wrong(setting, found[setting], JSON.stringify(wanted[setting]));
+    }
+    if (JSON.stringify([...(found.subjects ?? [])].sort()) !== JSON.stringify(wanted.subjects)) {
+      this.wrong("subjects", found.subjects, JSON.stringify(wanted.subjects));
+    }
+    const replicas = wanted.num_replicas ?? 1;
+    if ((found.num_replicas ?? 1) < replicas) {
+      this.wrong("num_replicas", found.num_replicas, `at least ${String(replicas)}`);
+    }
+  }
+
+  protected requireUnset(found: StreamConfig, settings: readonly string[]): void {
+    for (const setting of settings) {
+      const value = found[setting] ?? [];
+      if (!(Array.isArray(value) && value.length === 0)) this.wrong(setting, value, "unset");
+    }
+  }
+
+  protected requireFalse(found: StreamConfig, settings: readonly string[]): void {
+    for (const setting of settings) if (found[setting] === true) this.wrong(setting, true, "false");
+  }
+
+  private async ensure(): Promise<StreamInfo> {
+    try {
+      const info = (await this.info()) ?? (await this.create());
+      checkServerVersion(this.link.serverVersion, info.config.num_replicas ?? 1);
+      this.check(info.config);
+      return info;
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      if (error.silence !== "no responders") throw writeError(this.name, error);
+      throw new OstinatoError(
+        "ERR_STORE_UNAVAILABLE",
+        `${this.name}: nobody answers for JetStream: it is not enabled (start nats-server with -js) or not ready yet`,
+        { cause: error },
+      );
+    }
+  }
+
+  private async create(): Promise<StreamInfo> {
+    const answer = await this.link.api<StreamInfo>(`STREAM.CREATE.${this.name}`, this.wanted());
+    if (!answer.error) return answer;
+    // Another process was first, with settings that the check will judge.
+    const other = answer.error.err_code === streamInUse ? await this.info() : undefined;
+    if (other) return other;
+    throw this.creationError(answer.error);
+  }
+}
