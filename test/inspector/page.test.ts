@@ -3,47 +3,15 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRuntime, fileStore, interval, type Runtime } from "ostinato";
-import { createInspector, type Inspector } from "ostinato/inspector";
+import { createRuntime, fileStore, interval } from "ostinato";
 import pino from "pino";
-import type { Browser, Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import leader from "../fixtures/leader";
-import { openBrowser } from "../helpers/browser";
+import { evil, lookingAt } from "../helpers/looking";
 
 const logger = pino({ level: "info" }, { write: () => undefined });
-const evil = `<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
-let browser: Browser;
-
-test.before(async () => {
-  browser = await openBrowser();
-});
-test.after(() => browser.close());
-
-/** A page on a runtime; both are gone afterwards, and the page may not have failed. */
-async function looking(
-  runtime: Runtime,
-  look: (page: Page, inspector: Inspector) => Promise<void>,
-  allowActions = true,
-): Promise<void> {
-  await runtime.start();
-  const inspector = await createInspector(runtime, { port: 0, allowActions });
-  const page = await browser.newPage();
-  page.setDefaultTimeout(15_000);
-  const failures: string[] = [];
-  page.on("pageerror", (error) => failures.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && failures.push(message.text()));
-  try {
-    await page.goto(inspector.url);
-    await look(page, inspector);
-    assert.equal(failures, []);
-  } finally {
-    await page.close();
-    await inspector.close();
-    await runtime.stop();
-  }
-}
+const looking = lookingAt("");
 
 const row = (name: string): string => `.row[data-name="${name}"]`;
 

@@ -1,45 +1,14 @@
 // time limit: 120 s
 import { createRuntime, discard, memoryStore, type Queue, type Runtime } from "ostinato";
-import { createInspector } from "ostinato/inspector";
 import pino from "pino";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { openBrowser } from "../helpers/browser";
+import { evil, lookingAt } from "../helpers/looking";
 
 const logger = pino({ level: "silent" });
-const evil = `<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>`;
 const later = Date.parse("2999-01-01T00:00:00Z");
-let browser: Browser;
-
-test.before(async () => {
-  browser = await openBrowser();
-});
-test.after(() => browser.close());
-
-/** The page of the queues of a runtime; both are gone afterwards, and the page may not have failed. */
-async function looking(
-  runtime: Runtime,
-  look: (page: Page, url: string) => Promise<void>,
-  allowActions = true,
-): Promise<void> {
-  await runtime.start();
-  const inspector = await createInspector(runtime, { port: 0, allowActions });
-  const page = await browser.newPage();
-  page.setDefaultTimeout(15_000);
-  const failures: string[] = [];
-  page.on("pageerror", (error) => failures.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && failures.push(message.text()));
-  try {
-    await page.goto(`${inspector.url}#/queues`);
-    await look(page, inspector.url);
-    assert.equal(failures, []);
-  } finally {
-    await page.close();
-    await inspector.close();
-    await runtime.stop();
-  }
-}
+const looking = lookingAt("#/queues");
 
 async function lookUp(page: Page, id: string): Promise<void> {
   await page.fill(".lookup input", id);
@@ -164,7 +133,7 @@ test("the partitions of a process that ends are seen moving to the other", async
   };
   const [here, other] = [await open("here"), await open("other")];
   await other.start();
-  await looking(here, async (page, url) => {
+  await looking(here, async (page, { url }) => {
     const owned = (node: string): string => `.grid i[data-owner^='${node}-']`;
     await page.waitForSelector(owned("here"));
     await page.waitForSelector(owned("other"));
