@@ -26,6 +26,7 @@ export class Producers {
   readonly #options: ProducersOptions;
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
+  #told = "";
 
   constructor(options: ProducersOptions) {
     this.#options = options;
@@ -54,7 +55,15 @@ export class Producers {
         await this.#serve(lease.signal, () => lease.valid());
       } catch (error) {
         if (signal.aborted) break;
-        host.logger.warn({ err: toError(error), queue }, "what producers publish cannot be accepted at the moment");
+        const err = toError(error);
+        // A missing permission lasts: it is told once.
+        if (err.message !== this.#told) {
+          host.logger.warn(
+            { err, queue },
+            "what producers publish cannot be accepted at the moment: it is tried again",
+          );
+        }
+        this.#told = err.message;
         await this.#pause(pauseAfterFailure);
       }
       await lease.release();
@@ -67,6 +76,7 @@ export class Producers {
     const { intake, tasks, refuse } = this.#options;
     const { signal } = this.#stopping;
     await intake.open();
+    this.#told = "";
     const desk = new ProducerDesk({
       intake,
       tasks,

@@ -29,6 +29,7 @@ const refusedBySettings = new Set([10109, 10110, 10111, 10123, 10166]);
 
 export const notFound = { message: 10037, stream: 10059, consumer: 10014 };
 export const streamInUse = 10058;
+export const subjectsOverlap = 10065;
 
 /** Another write came first, or is on its way: an answer, not an error. */
 export function isConflict(error: ApiError): boolean {

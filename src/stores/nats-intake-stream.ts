@@ -1,5 +1,5 @@
 import { OstinatoError } from "../errors";
-import type { ApiError } from "./nats-errors";
+import { subjectsOverlap, type ApiError } from "./nats-errors";
 import type { NatsLink } from "./nats-link";
 import { NatsStream, type StreamConfig, type StreamInfo } from "./nats-stream";
 
@@ -7,7 +7,6 @@ import { NatsStream, type StreamConfig, type StreamInfo } from "./nats-stream";
 const maxConsumers = 100;
 /** Nanoseconds, the least that servers take: a producer's message ids are none of our business. */
 const duplicateWindow = 100_000_000;
-const subjectsOverlap = 10065;
 
 /** The stream that keeps what producers publish for one queue. */
 export class NatsIntakeStream extends NatsStream {

@@ -1,5 +1,14 @@
 import { OstinatoError } from "../errors";
-import { NoAnswer, describe, notFound, readError, streamInUse, writeError, type ApiError } from "./nats-errors";
+import {
+  NoAnswer,
+  describe,
+  notFound,
+  readError,
+  streamInUse,
+  subjectsOverlap,
+  writeError,
+  type ApiError,
+} from "./nats-errors";
 import type { NatsLink } from "./nats-link";
 import { checkServerVersion } from "./nats-versions";
 
@@ -15,6 +24,10 @@ export interface StreamInfo {
   readonly created: string;
   readonly state: { readonly last_seq: number; readonly last_ts: string };
 }
+
+/** How often one that another process is making is looked for, and the milliseconds between two looks. */
+const mostLooks = 10;
+const lookEvery = 50;
 
 /** A stream that is made with every setting that our promises rest on, or checked for them. */
 export abstract class NatsStream {
@@ -128,9 +141,15 @@ export abstract class NatsStream {
   private async create(): Promise<StreamInfo> {
     const answer = await this.link.api<StreamInfo>(`STREAM.CREATE.${this.name}`, this.wanted());
     if (!answer.error) return answer;
-    // Another process was first, with settings that the check will judge.
-    const other = answer.error.err_code === streamInUse ? await this.info() : undefined;
-    if (other) return other;
+    // Another process was first, with settings that the check will judge. While it is being made, only its subjects show.
+    const isOverlap = answer.error.err_code === subjectsOverlap;
+    if (!isOverlap && answer.error.err_code !== streamInUse) throw this.creationError(answer.error);
+    for (let look = 1; look <= mostLooks; look += 1) {
+      const other = await this.info();
+      if (other) return other;
+      const { clock } = this.link.settings;
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, lookEvery));
+    }
     throw this.creationError(answer.error);
   }
 }
