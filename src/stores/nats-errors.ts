@@ -28,6 +28,7 @@ const tooLarge = 10054;
 const refusedBySettings = new Set([10109, 10110, 10111, 10123, 10166]);
 
 export const notFound = { message: 10037, stream: 10059, consumer: 10014 };
+export const badRequest = 10003;
 export const streamInUse = 10058;
 export const subjectsOverlap = 10065;
 

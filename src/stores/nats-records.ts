@@ -15,12 +15,14 @@ export function valueHeaders(encoded: string, key: string, revision: number): Ms
   return headerBytes(`${expected}: ${String(revision)}\r\n${keyLine(encoded, key)}`);
 }
 
-/** The headers of a deletion: a mark that replaces the key's messages, and goes by itself where servers can do that. */
+/**
+ * The headers of a deletion: a mark that replaces the key's message as any write does, and goes by itself where servers
+ * can do that. It is no rollup: at one of those nats-server 2.9 lets the consumers of the stream skip what they have not
+ * delivered yet.
+ */
 export function markHeaders(encoded: string, key: string, revision: number, expires: boolean): MsgHdrs {
   const life = expires ? `Nats-TTL: ${String(marksKept)}s\r\n` : "";
-  return headerBytes(
-    `${operation}: PURGE\r\nNats-Rollup: sub\r\n${life}${expected}: ${String(revision)}\r\n${keyLine(encoded, key)}`,
-  );
+  return headerBytes(`${operation}: DEL\r\n${life}${expected}: ${String(revision)}\r\n${keyLine(encoded, key)}`);
 }
 
 function keyLine(encoded: string, key: string): string {

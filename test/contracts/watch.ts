@@ -45,6 +45,32 @@ export function watchContract(test: uvu.Test<StoreContext>): void {
     });
   });
 
+  test("of many deleted at once, among other writes, watches hear of each", async ({ made, map }) => {
+    const other = made.reopen ? (await made.reopen()).map("contract") : map;
+    const keys = Array.from({ length: 400 }, (_, index) => `k${String(index)}`);
+    const state = (changes: readonly Change[]) => {
+      const last = new Map(changes.map(({ key, value }) => [key, value]));
+      return keys.map((key) => `${key} ${last.get(key) ?? "gone"}`);
+    };
+    await follow(map, "", async (all) => {
+      await follow(map, "k", async (some) => {
+        await Promise.all([all.current, some.current]);
+        await Promise.all(
+          keys.map(async (key, index) => {
+            const revision = written(await other.create(key, "first"));
+            if (index % 3 === 0) written(await other.update(key, "second", revision));
+            else written(await other.delete(key, revision));
+          }),
+        );
+        const last = written(await other.create("k", "last"));
+        await Promise.all([all, some].map((watched) => watched.until((change) => change.revision === last)));
+        const wanted = keys.map((key, index) => `${key} ${index % 3 === 0 ? "second" : "gone"}`);
+        assert.equal(state(all.changes), wanted);
+        assert.equal(state(some.changes), wanted);
+      });
+    });
+  });
+
   test("a watch of an empty prefix of an empty map is current at once", async ({ map }) => {
     const seen = await follow(map, "", async (watched) => watched.current);
     assert.equal(seen, []);

@@ -10,14 +10,14 @@ import * as assert from "uvu/assert";
 import type { Poll } from "../../examples/06-price-poller";
 import { buildCommand } from "../helpers/built-command";
 import { startCommand } from "../helpers/command";
-import { natsVersions, startNatsServer, type NatsServer, type NatsVersion } from "../helpers/nats-server";
+import { startNatsServer, type NatsServer } from "../helpers/nats-server";
 
 const root = join(__dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "ostinato-prices-"));
 let server: NatsServer;
 
 test.before(async () => {
-  server = await startNatsServer({ version: natsVersions.at(-1) as NatsVersion });
+  server = await startNatsServer();
 });
 test.after(async () => {
   await server.stop();
