@@ -7,11 +7,14 @@ import { spawnActor, stopActor } from "../supervision/spawn";
 import type { Shard } from "./shard";
 import { writeSurely } from "./sure-write";
 
+/** What is asked of the lease that a partition is owned by. */
+type HeldLease = Pick<Lease, "token" | "valid">;
+
 export interface OwnedPartitionOptions {
   readonly queue: string;
   readonly number: number;
   readonly shard: Shard;
-  readonly lease: Lease;
+  readonly lease: HeldLease;
   readonly parent: AnyActorRef;
   readonly node: string;
   /** A change of a task. In the round of the present load; parked as long as that lasts. */
@@ -29,7 +32,7 @@ export interface OwnedPartitionOptions {
 export class OwnedPartition {
   readonly number: number;
   readonly shard: Shard;
-  readonly lease: Lease;
+  readonly lease: HeldLease;
   readonly actor: AnyActorRef;
   /** Counts the loads; two that follow each other differ. */
   round = 1;
@@ -82,8 +85,11 @@ export class OwnedPartition {
       doubt: () => {
         this.#current = false;
         this.#seen = 0;
+        this.#fence = undefined;
         this.round = (this.round % 250) + 1;
         this.#send({ type: "DOUBTED" });
+        // What the store has lost since, the old fence may be part of.
+        void this.#writeFence();
       },
     });
     void this.#writeFence();
@@ -104,18 +110,22 @@ export class OwnedPartition {
 
   async #writeFence(): Promise<void> {
     const { map } = this.shard.tasks;
-    const { token } = this.lease;
+    const { round } = this;
     const { node, warn, pause } = this.#options;
-    const value = JSON.stringify({ v: 1, fence: token, node });
-    while (!this.#left && this.lease.valid()) {
+    const value = JSON.stringify({ v: 1, fence: this.lease.token, round, node });
+    while (!this.#left && this.round === round) {
       try {
+        // A process that stood still for a moment may yet keep its lease; one that has lost it is told to leave.
+        if (!this.lease.valid()) {
+          await pause();
+          continue;
+        }
         const entry = await map.get(this.#fenceKey);
         const answer = await writeSurely(map, this.#fenceKey, value, entry?.revision ?? 0);
-        if (answer.ok) {
-          this.#fence = answer.revision;
-          this.#look();
-          return;
-        }
+        if (!answer.ok || this.round !== round) continue;
+        this.#fence = answer.revision;
+        this.#look();
+        return;
       } catch (error) {
         warn(`partition ${String(this.number)} cannot be fenced yet`, toError(error));
         await pause();
