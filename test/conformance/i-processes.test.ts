@@ -25,6 +25,32 @@ interface Run {
   readonly at: number;
 }
 
+/**
+ * Stops it where it does not hold the lock of a file store, with which it would keep all others from writing. Tells
+ * since when it is stopped.
+ */
+async function freeze(process: QueueWorkerProcess, place: SharedPlace): Promise<number> {
+  const store = storeAt(place);
+  await store.open();
+  const map = store.map("probes");
+  try {
+    for (;;) {
+      process.signal("SIGSTOP");
+      const at = systemClock.now();
+      const written = map.create(`probe ${String(at)}`, "");
+      const isFree = await Promise.race([
+        written.then(() => true),
+        new Promise<boolean>((resolve) => setTimeout(resolve, 300, false)),
+      ]);
+      if (isFree) return at;
+      process.signal("SIGCONT");
+      await written;
+    }
+  } finally {
+    await store.close();
+  }
+}
+
 /** Three processes; one is killed and one is frozen in the middle of it. */
 async function killAndFreeze(place: SharedPlace): Promise<void> {
   const runs = new Map<string, Run[]>();
@@ -65,8 +91,7 @@ async function killAndFreeze(place: SharedPlace): Promise<void> {
     of("killed").signal("SIGKILL");
     // Once the others have taken over.
     await until(Math.round(count * 0.6));
-    faults.frozen = systemClock.now();
-    of("frozen").signal("SIGSTOP");
+    faults.frozen = await freeze(of("frozen"), place);
     await of("last").until(() => runs.size === count);
     // Whatever it had in mind when it froze, it sees that its time is over.
     of("frozen").signal("SIGCONT");
