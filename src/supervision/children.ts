@@ -153,8 +153,12 @@ export class Children {
     const plan = this.#plans.get(key) ?? { names: new Set<string>(), dueAt: 0, stopping: 0 };
     this.#plans.set(key, plan);
     plan.dueAt = Math.max(plan.dueAt, clock.monotonic() + delay);
-    for (const name of decision.start) plan.names.add(name);
-    entry.state = "restarting";
+    for (const name of decision.start) {
+      plan.names.add(name);
+      // Whoever had ended before comes back too, and counts as alive from now on.
+      const planned = this.#entries.get(name);
+      if (planned?.state === "ended") planned.state = "restarting";
+    }
     child.awaitRestart(clock.now() + delay);
     if (decision.stop.length > 0) void this.#stopForRestart(key, plan, decision);
     plan.alarm?.cancel();
@@ -183,8 +187,7 @@ export class Children {
     this.#plans.delete(key);
     plan.alarm?.cancel();
     for (const [name, entry] of [...this.#entries]) {
-      const startable = entry.state === "restarting" || entry.state === "ended";
-      if (plan.names.has(name) && startable && !this.#stopping) this.#start(entry);
+      if (plan.names.has(name) && entry.state === "restarting" && !this.#stopping) this.#start(entry);
     }
     if (this.#plans.size === 0) this.#options.onRestarted();
   }

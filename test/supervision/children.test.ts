@@ -20,6 +20,31 @@ inMemory(
   },
 );
 
+inMemory(
+  "S11 a significant child that ended, and that a sibling's restart brings back, counts as alive",
+  async (world) => {
+    const troupe = new Troupe();
+    await supervised(world, {
+      strategy: "rest_for_one",
+      autoShutdown: "all",
+      children: [
+        troupe.child("first", { restart: "transient", significant: true }),
+        troupe.child("fails"),
+        troupe.child("comes back", { restart: "transient", significant: true }),
+      ],
+    });
+    troupe.end("comes back");
+    await world.clock.advance("1s");
+    troupe.fail("fails");
+    troupe.end("first");
+    await world.clock.advance("1s");
+    assert.equal(troupe.names, ["comes back", "fails"]);
+    troupe.end("comes back");
+    await world.clock.advance("1s");
+    assert.equal(troupe.names, [], "now it was the last one");
+  },
+);
+
 for (const [whose, make] of [
   ["child", (deaf: SpawnSpec) => deaf],
   ["branch", (deaf: SpawnSpec) => ({ name: "inner", retry: soon, children: [deaf] })],
