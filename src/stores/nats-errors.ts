@@ -31,6 +31,9 @@ export const notFound = { message: 10037, stream: 10059, consumer: 10014 };
 export const badRequest = 10003;
 export const streamInUse = 10058;
 export const subjectsOverlap = 10065;
+/** A cluster has too few servers, now; a server that is in none has no replicas. */
+export const noPeers = 10005;
+export const noReplicas = 10074;
 
 /** Another write came first, or is on its way: an answer, not an error. */
 export function isConflict(error: ApiError): boolean {

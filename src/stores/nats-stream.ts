@@ -2,6 +2,8 @@ import { OstinatoError } from "../errors";
 import {
   NoAnswer,
   describe,
+  noPeers,
+  noReplicas,
   notFound,
   readError,
   streamInUse,
@@ -28,6 +30,8 @@ export interface StreamInfo {
 /** How often one that another process is making is looked for, and the milliseconds between two looks. */
 const mostLooks = 10;
 const lookEvery = 50;
+/** So long, in milliseconds, a cluster may lack the servers for the replicas before that counts as how it is set up. */
+const forming = 5_000;
 
 /** A stream that is made with every setting that our promises rest on, or checked for them. */
 export abstract class NatsStream {
@@ -75,7 +79,7 @@ export abstract class NatsStream {
   /** What it means that it could not be made. */
   protected creationError(error: ApiError): OstinatoError {
     const text = `${this.name}: ${describe(error)}`;
-    if (error.err_code === 10074 || error.err_code === 10005) {
+    if (error.err_code === noReplicas || error.err_code === noPeers) {
       return new OstinatoError(
         "ERR_STORE_SETTINGS",
         `${text}; the cluster has too few servers for the replicas asked for`,
@@ -139,17 +143,29 @@ export abstract class NatsStream {
   }
 
   private async create(): Promise<StreamInfo> {
-    const answer = await this.link.api<StreamInfo>(`STREAM.CREATE.${this.name}`, this.wanted());
-    if (!answer.error) return answer;
-    // Another process was first, with settings that the check will judge. While it is being made, only its subjects show.
-    const isOverlap = answer.error.err_code === subjectsOverlap;
-    if (!isOverlap && answer.error.err_code !== streamInUse) throw this.creationError(answer.error);
-    for (let look = 1; look <= mostLooks; look += 1) {
-      const other = await this.info();
-      if (other) return other;
-      const { clock } = this.link.settings;
-      await new Promise<void>((resolve) => void clock.setTimeout(resolve, lookEvery));
+    const { clock } = this.link.settings;
+    const deadline = clock.monotonic() + forming;
+    for (;;) {
+      const { error, ...made } = await this.link.api<StreamInfo>(`STREAM.CREATE.${this.name}`, this.wanted());
+      if (!error) return made;
+      // Another process was first, with settings that the check will judge. While it is being made, only its subjects show.
+      if (error.err_code === subjectsOverlap || error.err_code === streamInUse) return this.madeByAnother(error);
+      // Servers that have just been started, or one of them anew, have not all heard of each other yet.
+      if (error.err_code !== noPeers || clock.monotonic() >= deadline) throw this.creationError(error);
+      await this.pause();
     }
-    throw this.creationError(answer.error);
+  }
+
+  private async madeByAnother(error: ApiError): Promise<StreamInfo> {
+    for (let look = 1; look <= mostLooks; look += 1) {
+      const info = await this.info();
+      if (info) return info;
+      await this.pause();
+    }
+    throw this.creationError(error);
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => void this.link.settings.clock.setTimeout(resolve, lookEvery));
   }
 }

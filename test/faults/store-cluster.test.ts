@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { natsStore } from "../../src/stores/nats";
 import { storeContract } from "../contracts/store";
-import { startNatsCluster, type NatsServer } from "../helpers/nats-server";
+import { natsClusterOf, startNatsCluster, type NatsServer } from "../helpers/nats-server";
 import { healthyStream } from "../helpers/nats-stream";
 
 let count = 0;
@@ -116,5 +116,29 @@ for (const version of ["2.10.27", "2.15.1"] as const) {
     await Promise.all(((await cluster) ?? []).map((server) => server.stop()));
   });
 }
+
+// Newer servers choose no leader for a minute while one of them has never been there.
+test("where a server is only just coming, what needs it is made once it has come", async () => {
+  const start = await natsClusterOf(3, { version: "2.10.27" });
+  const servers = await Promise.all([start(0), start(1)]);
+  await Promise.all(servers.map((server) => server.logged(/metadata leader/)));
+  const store = natsStore({ servers: servers[0].url, replicas: 3 });
+  await store.open();
+  const write = async (): Promise<void> => {
+    for (;;) {
+      try {
+        assert.ok((await store.map("m").create("k", "v")).ok);
+        return;
+      } catch (error) {
+        // Without a leader for a moment; what would end a service at its start is another code.
+        assert.is((error as { code?: string }).code, "ERR_STORE_UNAVAILABLE");
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  };
+  await Promise.all([write(), start(2).then((server) => servers.push(server))]);
+  await store.close();
+  await Promise.all(servers.map((server) => server.stop()));
+});
 
 test.run();

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,6 +32,7 @@ export interface NatsServer {
   stop(): Promise<void>;
   /** SIGKILL; the data stays. */
   kill(): Promise<void>;
+  /** SIGSTOP; returns when it stands still. */
   pause(): void;
   resume(): void;
   /** Starts it again on its port and its data; ends it first if it runs. */
@@ -123,7 +124,10 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
       rmSync(folder, { recursive: true, force: true });
     },
     kill: () => end("SIGKILL"),
-    pause: () => void child?.kill("SIGSTOP"),
+    pause() {
+      child?.kill("SIGSTOP");
+      awaitStandstill(child?.pid);
+    },
     resume: () => void child?.kill("SIGCONT"),
     async restart() {
       await end("SIGTERM");
@@ -132,26 +136,39 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   };
 }
 
+/** A signal is only on its way when it has been sent. Where the system tells of threads (Linux), each has to be stopped. */
+function awaitStandstill(pid: number | undefined): void {
+  const threads = `/proc/${String(pid)}/task`;
+  const runs = (thread: string): boolean => !readFileSync(`${threads}/${thread}/stat`, "utf8").includes(") T ");
+  while (existsSync(threads) && readdirSync(threads).some(runs));
+}
+
+interface NatsClusterOptions {
+  readonly version: NatsVersion;
+  readonly size?: number;
+  readonly config?: string;
+}
+
 /** Servers that are one JetStream cluster; resolves when it has a leader. */
-export async function startNatsCluster(options: {
-  version: NatsVersion;
-  size?: number;
-  config?: string;
-}): Promise<NatsServer[]> {
-  const size = options.size ?? 3;
-  const ports = await Promise.all(Array.from({ length: size }, freePort));
-  const routes = ports.map((port) => `"nats://127.0.0.1:${String(port)}"`).join(", ");
-  const servers = await Promise.all(
-    ports.map((port, index) =>
-      startNatsServer({
-        version: options.version,
-        name: `n${String(index)}`,
-        config: `cluster { name: "c", listen: "127.0.0.1:${String(port)}", routes: [${routes}] }\n${options.config ?? ""}`,
-      }),
-    ),
-  );
+export async function startNatsCluster({ size = 3, ...options }: NatsClusterOptions): Promise<NatsServer[]> {
+  const start = await natsClusterOf(size, options);
+  const servers = await Promise.all(Array.from({ length: size }, (_, index) => start(index)));
   await Promise.all(servers.map((server) => server.logged(/metadata leader/)));
   return servers;
+}
+
+/** The same, each server to be started by its number. */
+export async function natsClusterOf(
+  size: number,
+  { version, config = "" }: Omit<NatsClusterOptions, "size">,
+): Promise<(index: number) => Promise<NatsServer>> {
+  const ports = await Promise.all(Array.from({ length: size }, freePort));
+  const routes = ports.map((port) => `"nats://127.0.0.1:${String(port)}"`).join(", ");
+  return (index) => {
+    const listen = `127.0.0.1:${String(ports[index])}`;
+    const cluster = `cluster { name: "c", listen: "${listen}", routes: [${routes}] }`;
+    return startNatsServer({ version, name: `n${String(index)}`, config: `${cluster}\n${config}` });
+  };
 }
 
 /** A port of the loopback that was free a moment ago. */
