@@ -86,14 +86,19 @@ export class Lease {
     return this.#controller.signal;
   }
 
-  /** May an effect that relies on the lease happen right now? To be asked before each one. */
+  /**
+   * May an effect that relies on the lease happen right now? To be asked before each one. After a no this tenure is lost:
+   * where a process stood still, the answer to a renewal may be read before the timer that tells of the loss.
+   */
   valid(): boolean {
     const snapshot = this.#actor.getSnapshot();
     const { tenure } = snapshot.context;
     const { clock, lease } = this.#options;
     if (tenure === undefined || snapshot.value === "releasing") return false;
     const now = clock.monotonic();
-    return now < trustedUntil(tenure.startedAt, lease) && !sleptSince(tenure.skew, clock.now() - now, lease);
+    if (now < trustedUntil(tenure.startedAt, lease) && !sleptSince(tenure.skew, clock.now() - now, lease)) return true;
+    this.#lapse();
+    return false;
   }
 
   /**

@@ -113,13 +113,8 @@ export class OwnedPartition {
     const { round } = this;
     const { node, warn, pause } = this.#options;
     const value = JSON.stringify({ v: 1, fence: this.lease.token, round, node });
-    while (!this.#left && this.round === round) {
+    while (!this.#left && this.round === round && this.lease.valid()) {
       try {
-        // A process that stood still for a moment may yet keep its lease; one that has lost it is told to leave.
-        if (!this.lease.valid()) {
-          await pause();
-          continue;
-        }
         const entry = await map.get(this.#fenceKey);
         const answer = await writeSurely(map, this.#fenceKey, value, entry?.revision ?? 0);
         if (!answer.ok || this.round !== round) continue;

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { LeaseLostError } from "../../src/errors";
 import { patience } from "../../src/rules/lease";
 import { memoryStore } from "../../src/stores/memory";
+import { nodeClock } from "../helpers/node-clock";
 import { cluster, length } from "./support";
 
 const never = new AbortController().signal;
@@ -104,6 +105,28 @@ test("An answer that takes longer than the window is worth nothing", async () =>
   await clock.advance(20 * length);
   assert.is(await acquired, "refused");
   assert.not.ok(lease.valid());
+});
+
+test("A tenure that was asked for after its time is over, although an answer comes before the timer does", async () => {
+  const { clock, node } = cluster();
+  const own = nodeClock(clock, 1, 0);
+  const slow = node("a", own);
+  const lease = slow.lease();
+  await lease.acquire();
+  // The renewal is sent at a third of the lease, and answered at four fifths.
+  slow.map.latency = length * 0.23;
+  await clock.advance(length * 0.4);
+  own.freeze("stopped");
+  await clock.advance(length * 0.3);
+  assert.not.ok(lease.valid());
+  assert.instance(lease.signal.reason, LeaseLostError);
+  await clock.advance(length * 0.2);
+  own.thaw();
+  assert.not.ok(lease.valid());
+  await clock.advance(length);
+  assert.not.ok(lease.valid());
+  slow.map.latency = 0;
+  assert.ok((await lease.acquire())!.token > 1);
 });
 
 test("A suspend ends the tenure: the wall moved against elapsed time", async () => {

@@ -152,11 +152,12 @@ export function watchContract(test: uvu.Test<StoreContext>): void {
     let inside = false;
     let reentered = false;
     const entered: string[] = [];
+    const creations: Promise<unknown>[] = [];
     const call = (change: Change) => {
       reentered ||= inside;
       inside = true;
       entered.push(change.key);
-      if (change.key === "first") void map.create("second", "");
+      if (change.key === "first") creations.push(map.create("second", ""));
       inside = false;
     };
     const done = listen();
@@ -171,6 +172,7 @@ export function watchContract(test: uvu.Test<StoreContext>): void {
     inside = false;
     await creating;
     await done.until((change) => change.key === "second");
+    await Promise.all(creations);
     await Promise.all(watches.map((watch) => watch.close()));
     assert.not.ok(reentered);
   });

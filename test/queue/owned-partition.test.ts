@@ -60,18 +60,6 @@ test("a partition is loaded once its fence was written and delivered", async () 
   await end();
 });
 
-test("a lease that cannot be relied on for a moment delays the fence, and no more", async () => {
-  let isValid = false;
-  const { clock, partition, inner, end } = await partitionOver(() => isValid);
-  await clock.advance("5s");
-  assert.is(partition.state, "loading");
-  assert.is(await inner.get("3."), undefined);
-  isValid = true;
-  await clock.advance("1s");
-  assert.is(partition.state, "serving");
-  await end();
-});
-
 test("a store that was in doubt, and has lost the fence since, is fenced anew", async () => {
   const { clock, partition, inner, loaded, watch, end } = await partitionOver(() => true);
   await clock.advance(1);

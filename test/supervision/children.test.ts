@@ -25,6 +25,7 @@ inMemory(
   async (world) => {
     const troupe = new Troupe();
     await supervised(world, {
+      restart: "temporary",
       strategy: "rest_for_one",
       autoShutdown: "all",
       children: [
