@@ -12,7 +12,7 @@ const longestPause = 1_000;
 
 export interface ProducerDeskOptions {
   readonly intake: Intake;
-  readonly tasks: AssignedTasks;
+  readonly tasks: Pick<AssignedTasks, "assign" | "remove">;
   /** Whether messages may be dealt with right now: another process may do so otherwise. */
   readonly mayGoOn: () => boolean;
   /** Keeps what was refused; the mark makes that a message that comes again is kept once. */
@@ -39,6 +39,7 @@ export class ProducerDesk {
   #settled = 0;
   #told = 0;
   #telling: Promise<void> | undefined;
+  #isTelling = false;
 
   constructor(options: ProducerDeskOptions) {
     this.#options = options;
@@ -119,7 +120,9 @@ export class ProducerDesk {
     const first = this.#open.findIndex((one) => !one.isDone);
     const done = this.#open.splice(0, first < 0 ? this.#open.length : first);
     this.#settled = done.at(-1)?.sequence ?? this.#settled;
-    this.#telling ??= this.#tell().finally(() => (this.#telling = undefined));
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    this.#telling = this.#tell();
   }
 
   /** One request at a time, each for all that has been done meanwhile. */
@@ -133,6 +136,8 @@ export class ProducerDesk {
         await this.#options.pause(longestPause);
       }
     }
+    // In one step with the last look, so that nothing that is settled after it goes untold.
+    this.#isTelling = false;
   }
 }
 

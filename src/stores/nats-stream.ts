@@ -49,8 +49,15 @@ export abstract class NatsStream {
   async ready(): Promise<StreamInfo> {
     await this.link.ready();
     if (this.known) return this.known;
-    this.checking ??= this.ensure().finally(() => (this.checking = undefined));
-    return (this.known = await this.checking);
+    const checking = (this.checking ??= this.ensure());
+    try {
+      const info = await checking;
+      // What was forgotten meanwhile is looked at again before the next use.
+      if (this.checking === checking) this.known = info;
+      return info;
+    } finally {
+      if (this.checking === checking) this.checking = undefined;
+    }
   }
 
   /** Whether it can be used without waiting for `ready()`. */
@@ -61,6 +68,7 @@ export abstract class NatsStream {
   /** It may be gone, or another one: look again before the next use. */
   forget(): void {
     this.known = undefined;
+    this.checking = undefined;
   }
 
   /** What the stream is now; `undefined` if it is gone. */
