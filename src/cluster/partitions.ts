@@ -2,7 +2,7 @@ import type { Clock } from "../clock";
 import { toError } from "../errors";
 import type { Random } from "../identity";
 import { assignPartitions } from "../rules/assignment";
-import { readLease } from "../rules/lease";
+import { readLease, retryPause } from "../rules/lease";
 import type { RevisionMap } from "../store";
 import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
@@ -168,6 +168,8 @@ export class Partitions {
     try {
       await lease.campaign(withdraw.signal);
     } catch {
+      // Told to stop waiting, or refused for good: by a store that is closed, or permits this user nothing.
+      await this.#pause(withdraw.signal);
       this.#claims.delete(partition);
       this.#schedule();
       return;
@@ -190,6 +192,16 @@ export class Partitions {
     if (drained) await lease.release();
     this.#claims.delete(partition);
     this.#schedule();
+  }
+
+  /** So that what is refused is not tried again at once. */
+  async #pause(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const { clock, lease } = this.#options;
+    const enough = new AbortController();
+    const timer = clock.setTimeout(() => enough.abort(), retryPause(lease));
+    await firstAbort(signal, enough.signal);
+    clock.clearTimeout(timer);
   }
 
   #giveBack(claim: Claim): void {

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import type { Lease } from "../../src/cluster/lease";
 import { Membership } from "../../src/cluster/membership";
 import { Partitions } from "../../src/cluster/partitions";
+import { OstinatoError } from "../../src/errors";
 import { patience } from "../../src/rules/lease";
 import { cluster, length, type Cluster, type Node } from "./support";
 
@@ -68,6 +69,25 @@ test("One worker owns everything at once, two own halves, and nobody loses what 
   for (const [partition, lease] of a.leases) assert.is(lease.token, tokens.get(partition));
   for (const [partition, lease] of b.leases) assert.ok((lease.token ?? 0) > (tokens.get(partition) ?? Infinity));
   assert.equal([...a.partitions.owned, ...b.partitions.owned].sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test("What the store refuses for good is tried again now and then", async () => {
+  const world = cluster();
+  const a = new Worker(world, "a");
+  let refused = 0;
+  const { create } = a.node.map;
+  a.node.map.create = (key, value) => {
+    if (!key.startsWith("q.p.")) return create(key, value);
+    refused += 1;
+    return Promise.reject(new OstinatoError("ERR_STORE_PERMISSION", "not for this user"));
+  };
+  await a.start();
+  await world.clock.advance(length);
+  assert.ok(refused > 8 && refused <= 8 * 26, `${String(refused)} tries`);
+  a.node.map.create = create;
+  await world.clock.advance(length);
+  assert.equal(loads(a), [8]);
+  await a.stop();
 });
 
 test("A partition is given over only when nothing of it runs any more, a few at a time", async () => {
