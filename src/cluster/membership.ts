@@ -1,8 +1,10 @@
 import type { Clock, TimerId } from "../clock";
+import { OstinatoError } from "../errors";
 import type { RevisionMap } from "../store";
 import { mayTake, readLease, type LeaseFields } from "../rules/lease";
 import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
+import { pause } from "./pause";
 import type { Seen, View } from "./view";
 
 /** What a member tells about itself when it joins. */
@@ -71,7 +73,10 @@ export class Membership {
     this.#look();
   }
 
-  /** Becomes a member and stays one until `leave`, through losses of the store too. Resolves once it is one. */
+  /**
+   * Becomes a member and stays one until `leave`, through losses of the store too. Resolves once it is one, or the store
+   * has refused it; that is tried again once a lease.
+   */
   join(): Promise<void> {
     if (this.#leaving !== undefined) return this.#joined;
     const leaving = (this.#leaving = new AbortController());
@@ -113,15 +118,18 @@ export class Membership {
   }
 
   async #stay(leaving: AbortSignal, joined: () => void): Promise<void> {
+    const { clock, lease } = this.#options;
     while (!leaving.aborted) {
       try {
         await this.#lease.campaign(leaving);
-      } catch {
-        // Told to leave, or the store was closed: either way nobody is waited for any more.
-        break;
+        joined();
+        await firstAbort(this.#lease.signal, leaving);
+      } catch (error) {
+        // Told to leave, or refused by the store: nobody waits for that. What is not permitted now may be one day.
+        joined();
+        if (error instanceof OstinatoError && error.code === "ERR_STORE_CLOSED") return;
+        await pause(clock, lease, leaving);
       }
-      joined();
-      await firstAbort(this.#lease.signal, leaving);
     }
     joined();
   }

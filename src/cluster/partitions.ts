@@ -7,6 +7,7 @@ import type { RevisionMap } from "../store";
 import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
 import type { Membership } from "./membership";
+import { pause } from "./pause";
 import type { View } from "./view";
 
 export interface PartitionsOptions {
@@ -163,13 +164,13 @@ export class Partitions {
 
   /** From wanting a partition to having ended everything about it. */
   async #own(partition: number, claim: Claim): Promise<void> {
-    const { onOwned, onLost, drain } = this.#options;
+    const { onOwned, onLost, drain, clock, lease: length } = this.#options;
     const { lease, withdraw } = claim;
     try {
       await lease.campaign(withdraw.signal);
     } catch {
-      // Told to stop waiting, or refused for good: by a store that is closed, or permits this user nothing.
-      await this.#pause(withdraw.signal);
+      // Told to stop waiting, or refused: by a store that is closed, or permits this user nothing.
+      await pause(clock, retryPause(length), withdraw.signal);
       this.#claims.delete(partition);
       this.#schedule();
       return;
@@ -192,16 +193,6 @@ export class Partitions {
     if (drained) await lease.release();
     this.#claims.delete(partition);
     this.#schedule();
-  }
-
-  /** So that what is refused is not tried again at once. */
-  async #pause(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const { clock, lease } = this.#options;
-    const enough = new AbortController();
-    const timer = clock.setTimeout(() => enough.abort(), retryPause(lease));
-    await firstAbort(signal, enough.signal);
-    clock.clearTimeout(timer);
   }
 
   #giveBack(claim: Claim): void {

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Membership } from "../../src/cluster/membership";
+import { OstinatoError } from "../../src/errors";
 import { patience } from "../../src/rules/lease";
 import { cluster, length, type Cluster, type Node } from "./support";
 
@@ -53,6 +54,23 @@ test("A change of its summary is told to the others with the next renewal", asyn
   holds = 2;
   await world.clock.advance(length / 3);
   assert.is(b.members()[0]?.holds, 2);
+});
+
+test("Who is not permitted to join keeps nobody waiting, and joins once it is permitted", async () => {
+  const world = cluster();
+  const node = world.node("a");
+  const { create } = node.map;
+  node.map.create = () => Promise.reject(new OstinatoError("ERR_STORE_PERMISSION", "not for this user"));
+  const a = membershipOf(world, node);
+  await a.join();
+  assert.equal(ids(a), []);
+  await world.clock.advance(3.5 * length);
+  const calls = node.map.calls;
+  node.map.create = create;
+  await world.clock.advance(length);
+  assert.is(node.map.calls, calls + 2, "one try a lease, and one renewal since");
+  assert.equal(ids(a), ["a"]);
+  await a.leave();
 });
 
 test("A member that was cut off is one again as soon as it can be", async () => {
