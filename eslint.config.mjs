@@ -170,7 +170,7 @@ const noHiddenClock = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist/", "data/", "coverage/"] },
+  { ignores: ["dist/", "data/", ".cache/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
     files: ["{src,machines,test,examples}/**/*.ts"],

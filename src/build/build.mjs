@@ -5,7 +5,7 @@ import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } fr
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "../..");
 const require = createRequire(join(root, "package.json"));
 const { bin, exports: entries } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
