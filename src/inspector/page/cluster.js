@@ -1,6 +1,6 @@
 import { clock, h, put, span } from "./dom.js";
 import { api, every } from "./feed.js";
-import { partitionGrid, shares, swatch } from "./partitions.js";
+import { partitionGrid, shares, swatch, unowned } from "./partitions.js";
 
 /** The live nodes, and what each of them runs at this moment. */
 export function clusterView(main) {
@@ -16,7 +16,7 @@ export function clusterView(main) {
     const grid = grids.get(queue);
     grid.update(held);
     const counts = shares(held);
-    const free = cells.filter(([place]) => place < 0).length;
+    const free = unowned(held);
     return h(
       "section.card",
       { "data-partitions": queue },

@@ -17,6 +17,9 @@ export function shares({ nodes, cells }) {
   return counts;
 }
 
+/** How many nobody owns. */
+export const unowned = ({ cells }) => cells.filter(([place]) => place < 0).length;
+
 /** A square for each partition, coloured by who owns it; only squares that have changed are touched. */
 export function partitionGrid(label) {
   const squares = h("div.grid", { role: "img" });
@@ -50,11 +53,10 @@ export function partitionGrid(label) {
       }
       cells.forEach((cell, index) => draw(index, cell, nodes));
       const owned = shares({ nodes, cells });
-      const free = cells.filter(([place]) => place < 0).length;
       const told = nodes.map(({ id }, place) => `${id} owns ${owned[place]}`);
       squares.setAttribute(
         "aria-label",
-        [`${cells.length} partitions of ${label}`, ...told, `${free} free`].join(", "),
+        [`${cells.length} partitions of ${label}`, ...told, `${unowned({ cells })} free`].join(", "),
       );
     },
     /** Dims what somebody else owns; undefined: nothing. */

@@ -2,7 +2,7 @@ import { h, put, span } from "./dom.js";
 import { api, every, onFeed, watch } from "./feed.js";
 import { lettersCard } from "./letters.js";
 import { lookupCard } from "./lookup.js";
-import { partitionGrid, shares, swatch } from "./partitions.js";
+import { partitionGrid, shares, swatch, unowned } from "./partitions.js";
 
 const number = (value) => (value === undefined ? "–" : Math.round(value).toLocaleString());
 const rate = (value) => (value >= 100 ? number(value) : value.toFixed(value >= 10 ? 0 : 1));
@@ -126,7 +126,7 @@ function oneQueue(box, name) {
 
   function drawWorkers() {
     const counts = shares(owners);
-    const free = owners.cells.filter(([place]) => place < 0).length;
+    const free = unowned(owners);
     put(
       owned,
       `${owners.cells.length.toLocaleString()}${free > 0 ? `, ${free.toLocaleString()} without an owner` : ""}`,
