@@ -20,3 +20,20 @@ export interface Clock {
    */
   onWallJump?(listener: () => void): () => void;
 }
+
+/** Resolves after so many elapsed milliseconds, or as soon as the signal is aborted. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) {
+      resolve();
+      return;
+    }
+    const end = (): void => {
+      clock.clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = clock.setTimeout(end, milliseconds);
+    signal?.addEventListener("abort", end);
+  });
+}

@@ -1,10 +1,9 @@
-import type { Clock, TimerId } from "../clock";
+import { sleep, type Clock, type TimerId } from "../clock";
 import { OstinatoError } from "../errors";
 import type { RevisionMap } from "../store";
 import { mayTake, readLease, type LeaseFields } from "../rules/lease";
 import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
-import { pause } from "./pause";
 import type { Seen, View } from "./view";
 
 /** What a member tells about itself when it joins. */
@@ -128,10 +127,9 @@ export class Membership {
         // Told to leave, or refused by the store: nobody waits for that. What is not permitted now may be one day.
         joined();
         if (error instanceof OstinatoError && error.code === "ERR_STORE_CLOSED") return;
-        await pause(clock, lease, leaving);
+        await sleep(clock, lease, leaving);
       }
     }
-    joined();
   }
 
   /** Looks who is alive, tells what has changed, and sets the timer for the next who may die. */

@@ -1,5 +1,5 @@
 import type { Clock, TimerId } from "../clock";
-import { OstinatoError, toError } from "../errors";
+import { isOutage, toError } from "../errors";
 import { hostName, version, type Random } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
 import type { Store } from "../store";
@@ -95,7 +95,7 @@ export class Nodes {
       this.#membership = new Membership({ ...reached, id: nodeId, about: this.#about, clock, lease, retryEvery });
       void this.#membership.join();
     } catch (error) {
-      const passing = error instanceof OstinatoError && error.code.startsWith("ERR_STORE_UN");
+      const passing = isOutage(error);
       const message = "this node cannot tell the others that it lives";
       if (!passing) report.tell({ type: "warning", task: "", message, err: toError(error) });
       else if (this.#open) {

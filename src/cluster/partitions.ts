@@ -1,4 +1,4 @@
-import type { Clock } from "../clock";
+import { sleep, type Clock } from "../clock";
 import { toError } from "../errors";
 import type { Random } from "../identity";
 import { assignPartitions } from "../rules/assignment";
@@ -7,7 +7,6 @@ import type { RevisionMap } from "../store";
 import { firstAbort } from "./first-abort";
 import { Lease } from "./lease";
 import type { Membership } from "./membership";
-import { pause } from "./pause";
 import type { View } from "./view";
 
 export interface PartitionsOptions {
@@ -170,7 +169,7 @@ export class Partitions {
       await lease.campaign(withdraw.signal);
     } catch {
       // Told to stop waiting, or refused: by a store that is closed, or permits this user nothing.
-      await pause(clock, retryPause(length), withdraw.signal);
+      await sleep(clock, retryPause(length), withdraw.signal);
       this.#claims.delete(partition);
       this.#schedule();
       return;

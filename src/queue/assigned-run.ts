@@ -1,3 +1,4 @@
+import { sleep } from "../clock";
 import { toError } from "../errors";
 import { randomId } from "../identity";
 import { afterRun, following, isPoison, isSkipped, type Completion, type GivenUp } from "../rules/completion";
@@ -38,7 +39,6 @@ export interface RunServices {
   readonly host: Host;
   /** A letter was written, or a run ended. */
   readonly onGivenUp: (record: QueueRecord, reason: GivenUp, error: Error | undefined) => void;
-  readonly pause: (milliseconds: number) => Promise<void>;
   /** Nothing that needs a store which does not answer is waited for any more. */
   readonly isStopping: () => boolean;
 }
@@ -133,10 +133,10 @@ export class AssignedRun {
   async finishLate(): Promise<void> {
     const { partition } = this.job;
     const { lease } = partition;
-    const { isStopping } = this.#services;
+    const { isStopping, host } = this.#services;
     partition.unwritten += 1;
     for (let pause = firstPause; lease.valid() || !isStopping(); pause = Math.min(2 * pause, longestPause)) {
-      await this.#services.pause(pause);
+      await sleep(host.clock, pause);
       try {
         if (lease.valid() || (await this.#isStillClaimed())) this.standing = await this.#complete();
         break;

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock";
+import { sleep, type Clock } from "../clock";
 import { isOutage } from "../errors";
 
 /** What is given is dealt with so many at a time: enough to fill the way to a server and back. */
@@ -49,7 +49,7 @@ export async function overOutages<T>(clock: Clock, act: () => Promise<T>): Promi
       return await act();
     } catch (error) {
       if (!isOutage(error) || clock.monotonic() + pause > until) throw error;
-      await new Promise<void>((resolve) => void clock.setTimeout(resolve, pause));
+      await sleep(clock, pause);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { Alarms, type Alarm } from "../alarms";
+import { sleep } from "../clock";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
 import { readQueueRecord, wakeAt } from "../rules/queue-record";
@@ -59,7 +60,6 @@ export class Executor implements Employer {
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
-      pause: (milliseconds) => new Promise((resolve) => void clock.setTimeout(resolve, milliseconds)),
       isStopping: () => this.#halted,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
@@ -93,7 +93,7 @@ export class Executor implements Employer {
         this.#look();
       },
       warn: (message, err) => host.logger.warn({ err, queue: this.#settings.name }, message),
-      pause: () => this.#services.pause(pauseAfterFailure),
+      pause: () => sleep(host.clock, pauseAfterFailure),
     });
     this.#partitions.set(number, partition);
     this.#outages.ended(shard);

@@ -39,7 +39,6 @@ export class ProducerDesk {
   #settled = 0;
   #told = 0;
   #telling: Promise<void> | undefined;
-  #isTelling = false;
 
   constructor(options: ProducerDeskOptions) {
     this.#options = options;
@@ -120,9 +119,7 @@ export class ProducerDesk {
     const first = this.#open.findIndex((one) => !one.isDone);
     const done = this.#open.splice(0, first < 0 ? this.#open.length : first);
     this.#settled = done.at(-1)?.sequence ?? this.#settled;
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    this.#telling = this.#tell();
+    this.#telling ??= Promise.resolve().then(() => this.#tell());
   }
 
   /** One request at a time, each for all that has been done meanwhile. */
@@ -137,7 +134,7 @@ export class ProducerDesk {
       }
     }
     // In one step with the last look, so that nothing that is settled after it goes untold.
-    this.#isTelling = false;
+    this.#telling = undefined;
   }
 }
 

@@ -1,4 +1,5 @@
-import type { TimerId } from "../clock";
+import { sleep } from "../clock";
+import { firstAbort } from "../cluster/first-abort";
 import { holdLease } from "../cluster/lease";
 import { toError } from "../errors";
 import type { Host } from "../supervision/host";
@@ -64,7 +65,7 @@ export class Producers {
           );
         }
         this.#told = err.message;
-        await this.#pause(pauseAfterFailure);
+        await sleep(host.clock, pauseAfterFailure, signal);
       }
       await lease.release();
     }
@@ -73,7 +74,7 @@ export class Producers {
 
   /** While the lease is held. @throws OstinatoError as the store's calls do. */
   async #serve(lost: AbortSignal, isHeld: () => boolean): Promise<void> {
-    const { intake, tasks, refuse } = this.#options;
+    const { intake, tasks, refuse, lease, host } = this.#options;
     const { signal } = this.#stopping;
     await intake.open();
     this.#told = "";
@@ -82,30 +83,16 @@ export class Producers {
       tasks,
       refuse,
       mayGoOn: isHeld,
-      pause: (milliseconds) => this.#pause(milliseconds),
+      pause: (milliseconds) => sleep(host.clock, milliseconds),
     });
     const watch = intake.consume((message) => {
       if (!signal.aborted) desk.take(message);
     });
-    await new Promise<void>((resolve) => {
-      const end = (): void => resolve();
-      for (const one of [lost, signal]) {
-        if (one.aborted) end();
-        else one.addEventListener("abort", end, { once: true });
-      }
-    });
+    await firstAbort(lost, signal);
     // A schema that never answers keeps nobody waiting: its message stays, for the next one.
-    const { clock } = this.#options.host;
-    let patience: TimerId;
-    await Promise.race([
-      desk.end(),
-      new Promise<void>((resolve) => (patience = clock.setTimeout(resolve, this.#options.lease))),
-    ]);
-    clock.clearTimeout(patience);
+    const ended = new AbortController();
+    void desk.end().then(() => ended.abort());
+    await sleep(host.clock, lease, ended.signal);
     await watch.close();
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => void this.#options.host.clock.setTimeout(resolve, milliseconds));
   }
 }

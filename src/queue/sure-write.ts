@@ -19,21 +19,19 @@ export async function writeSurely(
   value: string | undefined,
   revision: number,
 ): Promise<SureAnswer> {
-  for (let unanswered = false; ;) {
-    try {
-      const answer = await write(map, key, value, revision);
-      if (answer.ok) return answer;
-    } catch (error) {
-      if (unanswered || !(error instanceof OstinatoError) || error.code !== "ERR_STORE_UNKNOWN") throw error;
-      unanswered = true;
-      const entry = await map.get(key);
-      if ((entry?.revision ?? 0) === revision) continue;
-    }
-    const entry = await map.get(key);
-    // What stands there is this write only if it may have been made without an answer.
-    if (unanswered && entry?.value === value) return { ok: true, revision: entry?.revision ?? revision };
-    return { ok: false, entry };
+  const first = await write(map, key, value, revision).catch((error: unknown) => {
+    if (error instanceof OstinatoError && error.code === "ERR_STORE_UNKNOWN") return undefined;
+    throw error;
+  });
+  if (first?.ok === true) return first;
+  let entry = await map.get(key);
+  if (first !== undefined) return { ok: false, entry };
+  if ((entry?.revision ?? 0) === revision) {
+    const second = await write(map, key, value, revision);
+    if (second.ok) return second;
+    entry = await map.get(key);
   }
+  return entry?.value === value ? { ok: true, revision: entry?.revision ?? revision } : { ok: false, entry };
 }
 
 function write(map: RevisionMap, key: string, value: string | undefined, revision: number): Promise<Written> {

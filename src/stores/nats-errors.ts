@@ -34,6 +34,8 @@ export const subjectsOverlap = 10065;
 /** A cluster has too few servers, now; a server that is in none has no replicas. */
 export const noPeers = 10005;
 export const noReplicas = 10074;
+/** JetStream is not enabled for this account, or not at all. */
+export const notEnabled = new Set([10039, 10076]);
 
 /** Another write came first, or is on its way: an answer, not an error. */
 export function isConflict(error: ApiError): boolean {

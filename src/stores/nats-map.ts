@@ -1,4 +1,5 @@
 import type { Msg } from "nats";
+import { sleep } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
@@ -178,7 +179,7 @@ export class NatsMap implements RevisionMap {
         this.bucket.forget();
         const delay = backoffDelay(retry, attempt, systemRandom());
         if (clock.monotonic() + delay >= deadline) throw error;
-        await this.sleep(delay);
+        await sleep(clock, delay);
         await this.bucket.ready();
       }
     }
@@ -210,10 +211,6 @@ export class NatsMap implements RevisionMap {
       );
     }
     if (attempt === 1) return;
-    await this.sleep(backoffDelay(retry, attempt - 1, systemRandom()));
-  }
-
-  private sleep(delay: number): Promise<void> {
-    return new Promise((resolve) => this.link.settings.clock.setTimeout(resolve, delay));
+    await sleep(this.link.settings.clock, backoffDelay(retry, attempt - 1, systemRandom()));
   }
 }

@@ -1,9 +1,11 @@
+import { sleep } from "../clock";
 import { OstinatoError } from "../errors";
 import {
   NoAnswer,
   describe,
   noPeers,
   noReplicas,
+  notEnabled,
   notFound,
   readError,
   streamInUse,
@@ -93,7 +95,7 @@ export abstract class NatsStream {
         `${text}; the cluster has too few servers for the replicas asked for`,
       );
     }
-    if (error.err_code === 10039 || error.err_code === 10076) {
+    if (notEnabled.has(error.err_code ?? 0)) {
       return new OstinatoError("ERR_STORE_SETTINGS", `${text}; enable JetStream for this account`);
     }
     return writeError(this.name, error);
@@ -160,20 +162,17 @@ export abstract class NatsStream {
       if (error.err_code === subjectsOverlap || error.err_code === streamInUse) return this.madeByAnother(error);
       // Servers that have just been started, or one of them anew, have not all heard of each other yet.
       if (error.err_code !== noPeers || clock.monotonic() >= deadline) throw this.creationError(error);
-      await this.pause();
+      await sleep(clock, lookEvery);
     }
   }
 
   private async madeByAnother(error: ApiError): Promise<StreamInfo> {
+    const { clock } = this.link.settings;
     for (let look = 1; look <= mostLooks; look += 1) {
       const info = await this.info();
       if (info) return info;
-      await this.pause();
+      await sleep(clock, lookEvery);
     }
     throw this.creationError(error);
-  }
-
-  private pause(): Promise<void> {
-    return new Promise((resolve) => void this.link.settings.clock.setTimeout(resolve, lookEvery));
   }
 }

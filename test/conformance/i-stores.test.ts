@@ -89,6 +89,25 @@ inMemory(
   },
 );
 
+inMemory(
+  "I13 who reaches a store again first leaves the others the time to write down what has ended there",
+  async (world) => {
+    const all = await nodes(world, [memoryStore(), memoryStore()], 2, { run: () => world.pause(2_000) });
+    const [{ queue, ways: earlier }, { ways: later }] = all as [Node, Node];
+    const start = Math.ceil(world.clock.now() / 1_000) * 1_000;
+    const [, second = []] = await idsByStore(queue, 2, 10, start + 3_000);
+    await world.clock.advanceTo(start + 4_000);
+    for (const ways of [earlier, later]) ways[1]?.cut();
+    await world.clock.advance("2m");
+    earlier[1]?.mend();
+    await world.clock.advance("1s");
+    later[1]?.mend();
+    await world.clock.advance("2m");
+    assert.equal(runsOf(all, second), times(10, 1));
+    assert.is(await queue.size(), 0);
+  },
+);
+
 inMemory("I13 runs that cannot be written down keep no worker from the tasks of other stores", async (world) => {
   const all = await nodes(world, [memoryStore(), memoryStore()], 1, { concurrency: 2, run: () => world.pause(1_000) });
   const [{ queue, ways }] = all as [Node];

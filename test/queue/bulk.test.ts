@@ -1,8 +1,11 @@
-import { OstinatoError } from "ostinato";
+import { memoryStore, OstinatoError } from "ostinato";
 import { virtualClock } from "ostinato/testing";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { eachAtOnce, overOutages } from "../../src/queue/bulk";
+import { breakable } from "../helpers/breakable-store";
+import { worker } from "../helpers/polls";
+import { inMemory } from "../helpers/world";
 
 test("a source is read no faster than its items are dealt with", async () => {
   let read = 0;
@@ -58,6 +61,22 @@ test("what is out of reach is tried again for half a minute, what is refused is 
   assert.is(await lasting.result, "ERR_STORE_UNAVAILABLE");
   assert.is(await refused.result, "ERR_STORE_FULL");
   assert.equal([passing.tries.count, refused.tries.count], [6, 1]);
+});
+
+inMemory("assignMany and clear go on after an outage of some seconds", async (world) => {
+  const way = breakable(memoryStore());
+  const { queue } = await worker(world, { stores: [way.store] });
+  const tasks = Array.from({ length: 50 }, (_, n) => ({ id: `job ${String(n)}`, payload: null, at: 8e15 }));
+  const across = async <T>(act: () => Promise<T>): Promise<T> => {
+    way.cut();
+    const answer = act();
+    await world.clock.advance("5s");
+    way.mend();
+    await world.clock.advance("5s");
+    return answer;
+  };
+  assert.equal(await across(() => queue.assignMany(tasks)), { created: 50, updated: 0, rejected: 0 });
+  assert.is(await across(() => queue.clear()), 50);
 });
 
 test.run();

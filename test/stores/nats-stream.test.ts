@@ -1,0 +1,48 @@
+import { systemClock } from "ostinato";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { NatsBucket } from "../../src/stores/nats-bucket";
+import type { NatsLink } from "../../src/stores/nats-link";
+import { parseNatsOptions } from "../../src/stores/nats-options";
+
+/** A link to a server whose answers the test gives, one by one. */
+function linkOf() {
+  const answers: ((info: object) => void)[] = [];
+  const link = {
+    settings: parseNatsOptions({ servers: "nats://127.0.0.1:1" }, systemClock),
+    serverVersion: "2.15.1",
+    ready: () => Promise.resolve(),
+    onReturn: () => () => undefined,
+    api: () => new Promise((resolve) => answers.push(resolve)),
+  };
+  return { link: link as unknown as NatsLink, answers };
+}
+
+const infoOf = (created: string) => ({
+  created,
+  state: { last_seq: 0, last_ts: created },
+  config: {
+    ...{ name: "KV_ostinato_m", subjects: ["$KV.ostinato_m.>"], retention: "limits", storage: "file" },
+    ...{ max_msgs_per_subject: 1, max_age: 0, discard: "new", allow_rollup_hdrs: true, num_replicas: 1 },
+  },
+});
+
+test("what was learned of a stream before it was forgotten is not kept", async () => {
+  const { link, answers } = linkOf();
+  const bucket = new NatsBucket(link, "m");
+  const before = bucket.ready();
+  await Promise.resolve();
+  await Promise.resolve();
+  bucket.forget();
+  const after = bucket.ready();
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.is(answers.length, 2, "it is asked for again");
+  answers[1]?.(infoOf("2026-01-02T00:00:00Z"));
+  assert.is((await after).created, "2026-01-02T00:00:00Z");
+  answers[0]?.(infoOf("2026-01-01T00:00:00Z"));
+  await before;
+  assert.is((await bucket.ready()).created, "2026-01-02T00:00:00Z");
+});
+
+test.run();
