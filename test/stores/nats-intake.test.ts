@@ -4,6 +4,7 @@ import { virtualClock } from "ostinato/testing";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Intake, IntakeMessage, Watch } from "../../src/store";
+import { examineNats } from "../../src/stores/nats-examination";
 import { NatsIntakeReplies } from "../../src/stores/nats-intake-replies";
 import { natsVersions, startNatsServer, type NatsServer } from "../helpers/nats-server";
 
@@ -268,6 +269,26 @@ for (const version of natsVersions) {
     );
     assert.is(error?.code, "ERR_STORE_SETTINGS");
     assert.match(error?.message ?? "", /stream ostinato_jobs_intake: no_ack is .*, but must be true/);
+  });
+
+  at("an examination takes nothing from who reads meanwhile", async ({ server, intake, producer }) => {
+    const reader = read(intake, ({ sequence }) => {
+      if (sequence % 100 === 0) void intake.done(sequence);
+    });
+    let published = 0;
+    let isOver = false;
+    const publishing = (async () => {
+      while (!isOver) {
+        for (let index = 0; index < 200; index += 1) producer.publish("ostinato.jobs.assign", String((published += 1)));
+        await producer.flush();
+      }
+    })();
+    for (let round = 0; round < 10; round += 1) await examineNats({ servers: server.url, queues: ["jobs"] });
+    isOver = true;
+    await publishing;
+    producer.publish("ostinato.jobs.remove", "last");
+    await reader.until(() => reader.messages.at(-1)?.kind === "remove");
+    assert.is(reader.messages.length, published + 1);
   });
 
   test(`${version}: the server is no longer needed`, async () => {
