@@ -35,7 +35,7 @@ function serverFindings({ servers, clientVersion }: NatsExamination): Finding[] 
     }
     const where = cluster === undefined ? "" : `, of the cluster "${cluster}"`;
     const what = `nats-server ${version ?? "unknown"} at ${address}${where}`;
-    if (warning !== undefined) return [{ level: "warning", what: warning, advice: "upgrade to 2.10.23 or newer" }];
+    if (warning !== undefined) return [{ level: "warning", ...warning }];
     return [{ level: "ok", what }];
   });
   const versions = new Set(servers.flatMap(({ version }) => version ?? []));

@@ -15,7 +15,7 @@ import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
 import type { StoredMessage } from "./nats-records";
-import { checkServerVersion } from "./nats-versions";
+import { checkServerVersion, type VersionWarning } from "./nats-versions";
 
 export type { BucketExamination };
 
@@ -36,7 +36,7 @@ export interface NatsExamination {
     readonly version?: string;
     readonly cluster?: string;
     /** What is unwise about this version. */
-    readonly warning?: string;
+    readonly warning?: VersionWarning;
     readonly error?: OstinatoError;
   }[];
   readonly buckets: readonly BucketExamination[];

@@ -156,7 +156,7 @@ export class NatsLink {
     }
     try {
       const warning = checkServerVersion(connection.info?.version ?? "unknown", settings.replicas);
-      if (warning) process.emitWarning(warning, { code: "OSTINATO_NATS_VERSION" });
+      if (warning) process.emitWarning(`${warning.what}; ${warning.advice}`, { code: "OSTINATO_NATS_VERSION" });
     } catch (error) {
       await connection.close();
       throw error;

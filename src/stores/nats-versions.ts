@@ -9,10 +9,16 @@ const losesStreams: readonly [Version, Version] = [
   [2, 10, 22],
 ];
 const oldestReplicated: Version = [2, 10, 23];
+const firstHeardByPeers: Version = [2, 11, 0];
 const firstWithTtl: Version = [2, 11, 0];
 
+export interface VersionWarning {
+  readonly what: string;
+  readonly advice: string;
+}
+
 /** Refuses a server that is known to break compare-and-swap; the answer is a warning for one that is merely unwise. */
-export function checkServerVersion(text: string, replicas: number): string | undefined {
+export function checkServerVersion(text: string, replicas: number): VersionWarning | undefined {
   const version = parse(text);
   const refuse = (why: string, what: string): never => {
     throw new OstinatoError("ERR_STORE_SETTINGS", `nats-server ${text}: ${why}; ${what}`);
@@ -28,7 +34,13 @@ export function checkServerVersion(text: string, replicas: number): string | und
     );
   }
   if (!isBefore(version, losesStreams[0]) && compare(version, losesStreams[1]) <= 0) {
-    return `nats-server ${text} can lose a stream when its process crashes; upgrade to 2.10.23 or newer`;
+    const what = `nats-server ${text} can lose a stream when its process crashes`;
+    return { what, advice: "upgrade to 2.10.23 or newer" };
+  }
+  // Its queue of messages to peers may begin before it knows the account that it sends in, and then sends nothing.
+  if (replicas > 1 && isBefore(version, firstHeardByPeers)) {
+    const what = `nats-server ${text} now and then starts in a way that its peers hear nothing of it, until it is started again`;
+    return { what, advice: "upgrade to 2.11.0 or newer" };
   }
   return undefined;
 }

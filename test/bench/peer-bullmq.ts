@@ -2,9 +2,9 @@ import { Queue, Worker, type JobsOptions } from "bullmq";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../helpers/ports";
 
 /**
  * So many delayed jobs that are due at the same moment, one worker of the same concurrency: runs a second from that
@@ -50,13 +50,4 @@ export async function bullmqBurst(count: number): Promise<number | undefined> {
   await once(redis, "exit");
   rmSync(dir, { recursive: true, force: true });
   return (count / (last - at)) * 1_000;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

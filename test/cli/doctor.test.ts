@@ -9,13 +9,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { doctorCommand } from "../../src/cli/doctor";
 import { findingsOf, type Finding } from "../../src/cli/doctor-findings";
-import {
-  freePort,
-  natsVersions,
-  startNatsServer,
-  type NatsServer,
-  type NatsServerOptions,
-} from "../helpers/nats-server";
+import { natsVersions, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
+import { freePort } from "../helpers/ports";
 
 /** Runs the command, and gives back what it printed and the exit code that it wants. */
 async function run(...args: string[]): Promise<{ text: string; code: number }> {
@@ -254,7 +249,7 @@ test("what was found is judged by what it does to the promises", () => {
   assert.equal(levels({ servers: inCluster }, /replicas: 1/), ["warning"]);
   const mixed = [...inCluster, { address: "n2:4222", version: "2.10.27", cluster: "c" }];
   assert.equal(levels({ servers: mixed }, /different versions: 2\.15\.1, 2\.10\.27/), ["warning"]);
-  const unwise = [{ address: "n1", version: "2.10.21", warning: "can lose a stream" }];
+  const unwise = [{ address: "n1", version: "2.10.21", warning: { what: "can lose a stream", advice: "upgrade" } }];
   assert.equal(levels({ servers: unwise }, /can lose/), ["warning"]);
   assert.equal(levels({}, /keep every write/), ["ok"]);
   assert.equal(levels({ buckets: [{ name: "KV_x_leases", replicas: 3, storage: "file" }] }, /replicas 3/), ["note"]);

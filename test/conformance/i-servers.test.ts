@@ -4,8 +4,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { freePort, startNatsServer, type NatsServer } from "../helpers/nats-server";
+import { startNatsServer, type NatsServer } from "../helpers/nats-server";
 import { codeOf, collect } from "../helpers/polls";
+import { freePort } from "../helpers/ports";
 
 /** Real servers, real time, and what a queue on them runs and tells. */
 class Scene {

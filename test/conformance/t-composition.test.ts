@@ -21,6 +21,7 @@ import { virtualClock } from "ostinato/testing";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { freePort } from "../helpers/ports";
 
 const logger = pino({ level: "silent" });
 const boom = new Error("boom");
@@ -264,10 +265,7 @@ test("T7 ignoreError: none listed ignores all, else those matched by class, code
 });
 
 test("T8 httpServerTask: a request in flight survives the abort, new connections are refused, PORT is read", async () => {
-  const free = createServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  const { port } = free.address() as AddressInfo;
-  await new Promise((resolve) => free.close(resolve));
+  const port = await freePort();
   const before = process.env["PORT"];
   process.env["PORT"] = String(port);
   const controller = new AbortController();

@@ -5,8 +5,9 @@ import { natsStore } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { startGuard, type Guard } from "../helpers/guard";
-import { freePort, startNatsServer, type NatsServer } from "../helpers/nats-server";
+import { startNatsServer, type NatsServer } from "../helpers/nats-server";
 import { startNode, type NodeProcess, type NodeSetup } from "../helpers/node-process";
+import { freePort } from "../helpers/ports";
 
 /*
  * Real processes on a real server: what happens to a 1 s task on a 3 s lease when its holder is killed or frozen, its

@@ -121,7 +121,7 @@ for (const version of ["2.10.27", "2.15.1"] as const) {
 test("where a server is only just coming, what needs it is made once it has come", async () => {
   const start = await natsClusterOf(3, { version: "2.10.27" });
   const servers = await Promise.all([start(0), start(1)]);
-  await Promise.all(servers.map((server) => server.logged(/metadata leader/)));
+  await Promise.any(servers.map((server) => server.logged(/Self is new JetStream cluster metadata leader/)));
   const store = natsStore({ servers: servers[0].url, replicas: 3 });
   await store.open();
   const write = async (): Promise<void> => {

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { natsServerBinary, versionOf, type NatsVersion } from "./nats-binaries";
+import { awaitReplicas } from "./nats-stream";
+import { freePort } from "./ports";
 
 export { natsVersions, type NatsVersion } from "./nats-binaries";
 
@@ -17,6 +18,8 @@ export interface NatsServerOptions {
   /** More lines of the server's configuration. */
   readonly config?: string;
   readonly name?: string;
+  /** On how many processors it runs; left out, on all. */
+  readonly processors?: number;
 }
 
 export interface NatsServer {
@@ -26,7 +29,7 @@ export interface NatsServer {
   readonly dataDir: string;
   /** Everything that the server has written to its log. */
   log(): string;
-  /** Resolves when the server has written a matching line since it was last started. */
+  /** Resolves when the server has written a matching line since it was last started; rejects if it ends by itself. */
   logged(wanted: RegExp): Promise<void>;
   /** Ends it in order, and removes the data that nobody else owns. */
   stop(): Promise<void>;
@@ -65,45 +68,56 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   );
 
   let child: ChildProcess | undefined;
+  /** The one that was told to end. */
+  let asked: ChildProcess | undefined;
   let output = "";
   let since = 0;
+  let fault: Error | undefined;
   const readers = new Set<() => void>();
+  const read = () => {
+    for (const reader of [...readers]) reader();
+  };
 
   async function start(): Promise<void> {
     since = output.length;
-    const process = spawn(binary, ["-c", configFile], { stdio: ["ignore", "ignore", "pipe"] });
-    child = process;
-    running.add(process);
-    process.stderr.on("data", (text: Buffer) => {
+    fault = undefined;
+    const env = { ...process.env, ...(options.processors ? { GOMAXPROCS: String(options.processors) } : {}) };
+    const started = spawn(binary, ["-c", configFile], { stdio: ["ignore", "ignore", "pipe"], env });
+    child = started;
+    running.add(started);
+    started.stderr.on("data", (text: Buffer) => {
       output += text.toString();
-      for (const read of [...readers]) read();
+      read();
     });
-    process.once("exit", () => {
-      running.delete(process);
-      if (child === process) child = undefined;
+    started.once("exit", () => {
+      running.delete(started);
+      if (child === started) child = undefined;
     });
-    const failed = once(process, "exit").then(() => {
-      throw new Error(`nats-server ${version} did not start:\n${output.slice(since)}`);
+    started.once("close", () => {
+      if (started === asked) return;
+      fault = new Error(`nats-server ${version} ended by itself:\n${output.slice(since)}`);
+      read();
     });
-    await Promise.race([logged(/Server is ready/), failed]);
-    failed.catch(() => undefined);
+    await logged(/Server is ready/);
   }
 
   function logged(wanted: RegExp): Promise<void> {
-    return new Promise((resolve) => {
-      const read = () => {
-        if (!wanted.test(output.slice(since))) return;
-        readers.delete(read);
-        resolve();
+    return new Promise((resolve, reject) => {
+      const reader = () => {
+        if (wanted.test(output.slice(since))) resolve();
+        else if (fault) reject(fault);
+        else return;
+        readers.delete(reader);
       };
-      readers.add(read);
-      read();
+      readers.add(reader);
+      reader();
     });
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
     const ending = child;
     if (!ending) return;
+    asked = ending;
     const gone = once(ending, "exit");
     ending.kill(signal);
     if (signal !== "SIGKILL") ending.kill("SIGCONT");
@@ -149,15 +163,18 @@ interface NatsClusterOptions {
   readonly config?: string;
 }
 
-/** Servers that are one JetStream cluster; resolves when it has a leader. */
+/** Servers that are one JetStream cluster; resolves when all of them can keep a replica. */
 export async function startNatsCluster({ size = 3, ...options }: NatsClusterOptions): Promise<NatsServer[]> {
   const start = await natsClusterOf(size, options);
   const servers = await Promise.all(Array.from({ length: size }, (_, index) => start(index)));
-  await Promise.all(servers.map((server) => server.logged(/metadata leader/)));
+  await awaitReplicas(servers[0]?.url ?? "", size);
   return servers;
 }
 
-/** The same, each server to be started by its number. */
+/**
+ * The same, each server to be started by its number. Those before 2.11 on one processor: on more of them, one start in
+ * a hundred leaves a server that its peers never hear.
+ */
 export async function natsClusterOf(
   size: number,
   { version, config = "" }: Omit<NatsClusterOptions, "size">,
@@ -167,16 +184,7 @@ export async function natsClusterOf(
   return (index) => {
     const listen = `127.0.0.1:${String(ports[index])}`;
     const cluster = `cluster { name: "c", listen: "${listen}", routes: [${routes}] }`;
-    return startNatsServer({ version, name: `n${String(index)}`, config: `${cluster}\n${config}` });
+    const processors = version === "2.15.1" ? {} : { processors: 1 };
+    return startNatsServer({ version, ...processors, name: `n${String(index)}`, config: `${cluster}\n${config}` });
   };
-}
-
-/** A port of the loopback that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

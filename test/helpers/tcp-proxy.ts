@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./ports";
 
 export interface TcpProxy {
   readonly url: string;
@@ -66,14 +67,14 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const way = { holds: false, loses: false };
   let listener: Server | undefined;
 
-  const listen = async (port: number) => {
+  const port = await freePort();
+  const listen = async () => {
     listener = createServer((client) => {
       passages.add(new Passage(client, connect(target, "127.0.0.1"), way));
       for (const resolve of waiting) resolve();
       waiting.clear();
     }).listen(port, "127.0.0.1");
     await once(listener, "listening");
-    return (listener.address() as AddressInfo).port;
   };
   const cut = () => {
     for (const passage of passages) passage.cut();
@@ -88,7 +89,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     await once(closing, "close");
   };
 
-  const port = await listen(0);
+  await listen();
   return {
     url: `nats://127.0.0.1:${String(port)}`,
     blackHole() {
@@ -103,7 +104,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       if (way.loses) cut();
       way.holds = way.loses = false;
       for (const passage of passages) passage.release();
-      if (!listener) await listen(port);
+      if (!listener) await listen();
     },
     close: refuse,
     nextConnection: () => new Promise((resolve) => waiting.add(resolve)),

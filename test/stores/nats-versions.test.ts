@@ -33,10 +33,22 @@ test("all others are taken with one replica, and from 2.10.23 on with several", 
 
 test("those that can lose a stream are warned of", () => {
   for (const version of ["2.10.20", "2.10.21", "2.10.22"]) {
-    assert.match(checkServerVersion(version, 1) ?? "", /can lose a stream.*upgrade to 2\.10\.23/);
+    const { what, advice } = checkServerVersion(version, 1) ?? {};
+    assert.match(what ?? "", /can lose a stream/);
+    assert.match(advice ?? "", /2\.10\.23 or newer/);
   }
   for (const version of ["2.9.10", "2.10.18", "2.10.23", "2.15.1"])
     assert.is(checkServerVersion(version, 1), undefined);
+});
+
+test("those that can start without being heard by their peers are warned of where there are peers", () => {
+  for (const version of ["2.10.23", "2.10.29"]) {
+    const { what, advice } = checkServerVersion(version, 3) ?? {};
+    assert.match(what ?? "", /peers hear nothing/);
+    assert.match(advice ?? "", /2\.11\.0 or newer/);
+    assert.is(checkServerVersion(version, 1), undefined);
+  }
+  for (const version of ["2.11.0", "2.15.1"]) assert.is(checkServerVersion(version, 3), undefined);
 });
 
 test("messages can end by themselves from 2.11 on", () => {
