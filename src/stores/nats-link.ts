@@ -156,7 +156,7 @@ export class NatsLink {
     }
     try {
       const warning = checkServerVersion(connection.info?.version ?? "unknown", settings.replicas);
-      if (warning) process.emitWarning(`${warning.what}; ${warning.advice}`, { code: "OSTINATO_NATS_VERSION" });
+      if (warning) warnOnce(`${warning.what}; ${warning.advice}`);
     } catch (error) {
       await connection.close();
       throw error;
@@ -209,6 +209,14 @@ export class NatsLink {
       listener(server === undefined ? { type } : { type, server: withoutSecrets(server) });
     }
   }
+}
+
+const warnedOf = new Set<string>();
+
+function warnOnce(text: string): void {
+  if (warnedOf.has(text)) return;
+  warnedOf.add(text);
+  process.emitWarning(text, { code: "OSTINATO_NATS_VERSION" });
 }
 
 function connectError({ description, connection }: NatsSettings, thrown: unknown): OstinatoError {

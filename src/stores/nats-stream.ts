@@ -32,6 +32,8 @@ export interface StreamInfo {
 /** How often one that another process is making is looked for, and the milliseconds between two looks. */
 const mostLooks = 10;
 const lookEvery = 50;
+/** So many times what a stream is is asked while an answer may come. */
+const questions = 4;
 /** So long, in milliseconds, a cluster may lack the servers for the replicas before that counts as how it is set up. */
 const forming = 5_000;
 
@@ -75,7 +77,7 @@ export abstract class NatsStream {
 
   /** What the stream is now; `undefined` if it is gone. */
   async info(): Promise<StreamInfo | undefined> {
-    const answer = await this.link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+    const answer = await this.ask();
     if (answer.error?.err_code === notFound.stream) return undefined;
     if (answer.error) throw readError(this.name, answer.error);
     return answer;
@@ -143,13 +145,33 @@ export abstract class NatsStream {
       return info;
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      if (error.silence !== "no responders") throw writeError(this.name, error);
+      if (error.silence !== "no responders") throw readError(this.name, error);
       throw new OstinatoError(
         "ERR_STORE_UNAVAILABLE",
         `${this.name}: nobody answers for JetStream: it is not enabled (start nats-server with -js) or not ready yet`,
         { cause: error },
       );
     }
+  }
+
+  /** Nobody answers while the stream has no leader, not even once it has one: the question is put again meanwhile. */
+  private ask(): Promise<StreamInfo & { readonly error?: ApiError }> {
+    const { clock, requestTimeout } = this.link.settings;
+    const put = () => this.link.api<StreamInfo>(`STREAM.INFO.${this.name}`);
+    const over = new AbortController();
+    return new Promise<StreamInfo & { readonly error?: ApiError }>((resolve, reject) => {
+      const again = async () => {
+        for (;;) {
+          await sleep(clock, requestTimeout / questions, over.signal);
+          if (over.signal.aborted) return;
+          put().then(resolve, () => undefined);
+        }
+      };
+      put().then(resolve, reject);
+      void again();
+    }).finally(() => {
+      over.abort();
+    });
   }
 
   private async create(): Promise<StreamInfo> {

@@ -1,4 +1,5 @@
-import { systemClock } from "ostinato";
+import { systemClock, type Clock } from "ostinato";
+import { virtualClock } from "ostinato/testing";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NatsBucket } from "../../src/stores/nats-bucket";
@@ -6,10 +7,10 @@ import type { NatsLink } from "../../src/stores/nats-link";
 import { parseNatsOptions } from "../../src/stores/nats-options";
 
 /** A link to a server whose answers the test gives, one by one. */
-function linkOf() {
+function linkOf(clock: Clock = systemClock) {
   const answers: ((info: object) => void)[] = [];
   const link = {
-    settings: parseNatsOptions({ servers: "nats://127.0.0.1:1" }, systemClock),
+    settings: parseNatsOptions({ servers: "nats://127.0.0.1:1" }, clock),
     serverVersion: "2.15.1",
     ready: () => Promise.resolve(),
     onReturn: () => () => undefined,
@@ -43,6 +44,19 @@ test("what was learned of a stream before it was forgotten is not kept", async (
   answers[0]?.(infoOf("2026-01-01T00:00:00Z"));
   await before;
   assert.is((await bucket.ready()).created, "2026-01-02T00:00:00Z");
+});
+
+test("what a stream is is asked again when the server let the question fall", async () => {
+  const clock = virtualClock();
+  const { link, answers } = linkOf(clock);
+  const bucket = new NatsBucket(link, "m");
+  const ready = bucket.ready();
+  await clock.advance(link.settings.requestTimeout / 2);
+  assert.is(answers.length, 3, "once more for each quarter of the time that an answer may take");
+  answers[1]?.(infoOf("2026-01-01T00:00:00Z"));
+  assert.is((await ready).created, "2026-01-01T00:00:00Z");
+  await clock.advance(link.settings.requestTimeout);
+  assert.is(answers.length, 3, "and not after it was answered");
 });
 
 test.run();
