@@ -1,4 +1,3 @@
-// time limit: 120 s
 import * as fc from "fast-check";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

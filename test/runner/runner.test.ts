@@ -1,4 +1,3 @@
-// time limit: 120 s
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "uvu";
