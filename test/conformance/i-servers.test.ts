@@ -193,7 +193,7 @@ test("I14 an idle queue publishes to its server nothing but renewals of its leas
     // What the server sends itself goes to inboxes.
     for await (const { subject } of witness.subscribe(">", { max: 5_000 })) {
       if (!/^_INBOX\.|^\$JS\.EVENT\./.test(subject)) heard.push(subject);
-      if (heard.length === 24) break;
+      if (heard.length === 60) break;
     }
     await witness.close();
     const renewal = /^\$KV\.idle_leases\.|^\$KV\.idle_nodes\./;

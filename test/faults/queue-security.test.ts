@@ -5,22 +5,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { permissionsOf, user } from "../helpers/guide-permissions";
 import { natsVersions, startNatsServer } from "../helpers/nats-server";
+import { warningsDuring } from "../helpers/warnings";
 
 /** The permissions that the guide gives to who executes a queue: the lines of a worker, and its own. */
 function permissionsOfQueue(): string {
   const [, worker = ""] = /publish: \[([^\]]+)\]/.exec(permissionsOf("worker")) ?? [];
   return permissionsOf("queue").replace("# the lines of above, and", worker);
-}
-
-/** What the process warns of while something is done. */
-async function warningsDuring(work: () => Promise<void>): Promise<string> {
-  const warnings: string[] = [];
-  const keep = (warning: Error) => warnings.push(warning.message);
-  process.on("warning", keep);
-  await work();
-  await new Promise((resolve) => setImmediate(resolve));
-  process.off("warning", keep);
-  return warnings.join("\n");
 }
 
 for (const version of natsVersions) {

@@ -5,6 +5,7 @@ import type { Store, StoreEvent, Written } from "../../src/store";
 import { natsStore, type NatsStoreOptions } from "../../src/stores/nats";
 import { listen } from "../contracts/heard";
 import { natsVersions, startNatsServer, type NatsServer, type NatsVersion } from "../helpers/nats-server";
+import { warningsDuring } from "../helpers/warnings";
 
 type Nats = typeof import("nats");
 
@@ -156,6 +157,15 @@ for (const version of natsVersions) {
     });
   });
 }
+
+test("who keeps replicas on servers that can start unheard by each other is warned, once", async () => {
+  await withServer("2.10.27", async (server) => {
+    const warnings = await warningsDuring(async () => {
+      for (const replicas of [1, 3, 3]) await withStore({ servers: server.url, replicas }, () => Promise.resolve());
+    });
+    assert.match(warnings, /^nats-server 2\.10\.27 .* peers hear nothing .*; upgrade to 2\.11\.0 or newer$/);
+  });
+});
 
 test("a server that stands still makes writes unknown, and all goes on when it moves again", async () => {
   await withServer("2.15.1", async (server) => {

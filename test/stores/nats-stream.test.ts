@@ -1,8 +1,9 @@
-import { systemClock, type Clock } from "ostinato";
+import { OstinatoError, systemClock, type Clock } from "ostinato";
 import { virtualClock } from "ostinato/testing";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { NatsBucket } from "../../src/stores/nats-bucket";
+import { NoAnswer } from "../../src/stores/nats-errors";
 import type { NatsLink } from "../../src/stores/nats-link";
 import { parseNatsOptions } from "../../src/stores/nats-options";
 
@@ -57,6 +58,15 @@ test("what a stream is is asked again when the server let the question fall", as
   assert.is((await ready).created, "2026-01-01T00:00:00Z");
   await clock.advance(link.settings.requestTimeout);
   assert.is(answers.length, 3, "and not after it was answered");
+});
+
+test("where nobody says what a stream is, nothing was changed", async () => {
+  const { link } = linkOf();
+  link.api = () => Promise.reject(new NoAnswer("unanswered", "no answer"));
+  const error = await new NatsBucket(link, "m").ready().catch((thrown: unknown) => thrown as OstinatoError);
+  assert.ok(error instanceof OstinatoError);
+  assert.is(error.code, "ERR_STORE_UNAVAILABLE");
+  assert.match(error.message, /KV_ostinato_m: no answer; nothing was changed/);
 });
 
 test.run();
