@@ -15,7 +15,7 @@ import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
 import type { StoredMessage } from "./nats-records";
-import { checkServerVersion, type VersionWarning } from "./nats-versions";
+import type { VersionWarning } from "./nats-versions";
 
 export type { BucketExamination };
 
@@ -65,7 +65,7 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
   const { monitor, queues, ...rest } = options;
   for (const queue of queues ?? []) requireQueueName(queue);
   const settings = parseNatsOptions(rest, systemClock);
-  const link = new NatsLink(settings);
+  const link = new NatsLink(settings, () => undefined);
   await link.open();
   try {
     const servers = await Promise.all([settings.connection.servers ?? []].flat().map((one) => lookAt(one, settings)));
@@ -94,15 +94,13 @@ function clientVersion(): string {
 }
 
 async function lookAt(server: string, settings: NatsSettings): Promise<NatsExamination["servers"][number]> {
-  const link = new NatsLink({
-    ...settings,
-    connection: { ...settings.connection, servers: [server], reconnect: false },
-  });
+  let warning: VersionWarning | undefined;
+  const alone = { ...settings, connection: { ...settings.connection, servers: [server], reconnect: false } };
+  const link = new NatsLink(alone, (told) => (warning = told));
   const address = withoutSecrets(server);
   try {
     await link.open();
     const { serverVersion: version, cluster } = link;
-    const warning = checkServerVersion(version, settings.replicas);
     return { address, version, ...(cluster === undefined ? {} : { cluster }), ...(warning ? { warning } : {}) };
   } catch (error) {
     return { address, error: asOurs(error) };

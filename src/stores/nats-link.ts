@@ -6,7 +6,7 @@ import { safeCause, withoutSecrets } from "./nats-address";
 import { NoAnswer, type ApiError } from "./nats-errors";
 import { NatsExchange } from "./nats-exchange";
 import type { NatsSettings } from "./nats-options";
-import { checkServerVersion } from "./nats-versions";
+import { checkServerVersion, type VersionWarning } from "./nats-versions";
 
 /** Requests on their way at a time: enough to keep a server busy, few enough that a lease's renewal waits behind little. */
 const window = 1024;
@@ -31,7 +31,11 @@ export class NatsLink {
   private readonly named = new Set<string>();
   private readonly refusals = new Set<(subject: string) => void>();
 
-  constructor(readonly settings: NatsSettings) {}
+  constructor(
+    readonly settings: NatsSettings,
+    /** Told of a server that is merely unwise, at each connection. */
+    private readonly warn: (warning: VersionWarning) => void,
+  ) {}
 
   get online(): boolean {
     return this.up;
@@ -156,7 +160,7 @@ export class NatsLink {
     }
     try {
       const warning = checkServerVersion(connection.info?.version ?? "unknown", settings.replicas);
-      if (warning) warnOnce(`${warning.what}; ${warning.advice}`);
+      if (warning) this.warn(warning);
     } catch (error) {
       await connection.close();
       throw error;
@@ -209,14 +213,6 @@ export class NatsLink {
       listener(server === undefined ? { type } : { type, server: withoutSecrets(server) });
     }
   }
-}
-
-const warnedOf = new Set<string>();
-
-function warnOnce(text: string): void {
-  if (warnedOf.has(text)) return;
-  warnedOf.add(text);
-  process.emitWarning(text, { code: "OSTINATO_NATS_VERSION" });
 }
 
 function connectError({ description, connection }: NatsSettings, thrown: unknown): OstinatoError {

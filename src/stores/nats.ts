@@ -6,6 +6,7 @@ import { NatsIntake } from "./nats-intake";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsStoreOptions } from "./nats-options";
+import type { VersionWarning } from "./nats-versions";
 
 export type { NatsStoreOptions } from "./nats-options";
 
@@ -18,7 +19,7 @@ export type { NatsStoreOptions } from "./nats-options";
  */
 export function natsStore(options: NatsStoreOptions = {}): Store {
   const settings = parseNatsOptions(options, systemClock);
-  const link = new NatsLink(settings);
+  const link = new NatsLink(settings, warnOnce);
   const maps = new Map<string, NatsMap>();
   const intakes = new Map<string, NatsIntake>();
   const map = (name: string): NatsMap => {
@@ -54,4 +55,12 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
         await Promise.all([...maps.values(), ...intakes.values()].map((made) => made.end()));
       }),
   };
+}
+
+const warnedOf = new Set<string>();
+
+function warnOnce({ what, advice }: VersionWarning): void {
+  if (warnedOf.has(what)) return;
+  warnedOf.add(what);
+  process.emitWarning(`${what}; ${advice}`, { code: "OSTINATO_NATS_VERSION" });
 }

@@ -11,6 +11,7 @@ import { doctorCommand } from "../../src/cli/doctor";
 import { findingsOf, type Finding } from "../../src/cli/doctor-findings";
 import { natsVersions, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
 import { freePort } from "../helpers/ports";
+import { warningsDuring } from "../helpers/warnings";
 
 /** Runs the command, and gives back what it printed and the exit code that it wants. */
 async function run(...args: string[]): Promise<{ text: string; code: number }> {
@@ -93,6 +94,19 @@ test("a bucket with settings that break the promises is a problem, and so are re
     assert.is(code, 1);
     assert.match(text, /PROBLEM +bucket KV_ostinato_leases: num_replicas is 1, but must be at least 3/);
     assert.match(text, /PROBLEM +KV_ostinato_doctor: .*replicas/);
+  });
+});
+
+test("what is unwise about a server is told once, with what to do", async () => {
+  await withServer({ version: "2.10.27" }, async ({ url }) => {
+    const warnings = await warningsDuring(async () => {
+      const { text } = await run("--nats", url, "--replicas", "3");
+      assert.match(
+        text,
+        /WARNING +nats-server 2\.10\.27 .*peers hear nothing[^;\n]*\n +→ upgrade to 2\.11\.0 or newer/,
+      );
+    });
+    assert.is(warnings, "");
   });
 });
 
