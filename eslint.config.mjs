@@ -17,9 +17,9 @@ const queue = [...supervision, "queue"];
 const layers = [
   {
     name: "errors",
-    files: /^src\/(errors|duration|validate|identity)$/,
+    files: /^src\/(errors|foreign(\/.*)?|duration|validate|identity)$/,
     may: [],
-    packages: ["ms", "node:crypto", "node:os"],
+    packages: ["ms", "node:crypto", "node:os", "node:util"],
   },
   { name: "ports", files: /^src\/(clock|schedule|store|task)$/, may: base, types: ["pino", "xstate", "rxjs"] },
   { name: "rules", files: /^src\/schedules\/zoned$/, may: rules, packages: ["@js-temporal/polyfill"] },

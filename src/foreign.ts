@@ -1,0 +1,15 @@
+/**
+ * The one place that reads what others made: values that a task throws, returns, logs or reports, and what listeners
+ * and observers throw. Nothing here throws, and what it returns is bounded and runs no code when it is read.
+ */
+export { toError } from "./foreign/errors";
+export {
+  cut,
+  longestMessage,
+  longestStack,
+  plainOf,
+  read,
+  textOf,
+  type Plain,
+  type PlainLimits,
+} from "./foreign/plain";
