@@ -8,6 +8,7 @@ import { systemClock } from "./clocks/system";
 import { Nodes, type NodeInfo } from "./cluster/nodes";
 import { StoreLocks } from "./cluster/runtime-locks";
 import { OstinatoError, toError } from "./errors";
+import { guardLogger } from "./foreign";
 import type { Queue } from "./queue/queue-api";
 import { Queues } from "./queue/queues";
 import { observeQueues } from "./queue/telemetry";
@@ -222,7 +223,7 @@ class LocalRuntime implements Runtime {
       alarms: this.#alarms,
       random: systemRandom,
       report: this.#report,
-      logger: this.logger,
+      logger: guardLogger(this.logger, (error) => this.#report.logFailed(error)),
       newRunId: idSource(),
       formerRuns: new FormerRuns(this.#report),
       spans: new RunSpans(),

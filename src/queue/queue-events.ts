@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { Observable } from "rxjs";
-import { toError } from "../errors";
+import type { Observable } from "rxjs";
+import { GuardedEvents } from "../guarded-events";
 import type { Store } from "../store";
 import type { DeadLetter } from "./dead-letters";
 import type { QueueEvent } from "./queue-api";
@@ -16,11 +16,14 @@ export class QueueEvents {
   constructor(queue: string, stores: readonly Store[], logger: Logger) {
     this.#queue = queue;
     this.#logger = logger;
-    this.all = new Observable((subscriber) => {
-      const listener = (event: QueueEvent): void => subscriber.next(event);
-      this.#listeners.add(listener);
-      return () => this.#listeners.delete(listener);
-    });
+    this.all = new GuardedEvents(
+      (err) => this.#logger.warn({ err, queue }, "a listener to a queue's events threw"),
+      (subscriber) => {
+        const listener = (event: QueueEvent): void => subscriber.next(event);
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+    );
     this.#unlisten = stores.map((store) =>
       store.onEvent((event) => this.#tell({ ...event, store: store.description })),
     );
@@ -39,12 +42,6 @@ export class QueueEvents {
   }
 
   #tell(event: QueueEvent): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#logger.warn({ err: toError(error) }, "a listener to a queue's events threw");
-      }
-    }
+    for (const listener of [...this.#listeners]) listener(event);
   }
 }

@@ -1,5 +1,7 @@
 import type { Level, Logger } from "pino";
-import { Observable } from "rxjs";
+import type { Observable } from "rxjs";
+import { isEnabled, toError } from "../foreign";
+import { GuardedEvents } from "../guarded-events";
 import type { Outcome } from "../task";
 import type { Decision } from "./decision";
 
@@ -56,8 +58,13 @@ export class Report {
   readonly #label: string;
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
   #audience = 0;
+  #hasLogFailed = false;
+  readonly #failed = new WeakSet<object>();
   /** Every event from the moment of subscription. */
-  readonly events = new Observable<RuntimeEvent>((subscriber) => this.listen((event) => subscriber.next(event)));
+  readonly events: Observable<RuntimeEvent> = new GuardedEvents(
+    (err) => this.#listenerFailed(err),
+    (subscriber) => this.listen((event) => subscriber.next(event)),
+  );
 
   constructor(logger: Logger, label: string) {
     this.#logger = logger;
@@ -68,21 +75,40 @@ export class Report {
     try {
       // What a task has logged itself is not logged twice.
       if (event.type !== "log") this.#log(event);
-    } catch {
-      // A log that cannot be written must not stop the work.
+    } catch (error) {
+      this.logFailed(toError(error));
     }
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#logger.warn({ err: error }, "a listener to the runtime's events threw");
-      }
+    // A copy: a listener may end itself, or add another.
+    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) this.#call(listener, event);
+  }
+
+  #call(listener: (event: RuntimeEvent) => void, event: RuntimeEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      if (this.#failed.has(listener)) return;
+      this.#failed.add(listener);
+      this.#listenerFailed(toError(error));
     }
+  }
+
+  #listenerFailed(err: Error): void {
+    this.tell({ type: "warning", task: "", message: "a listener to the runtime's events threw", err });
+  }
+
+  /** A log that cannot be written must not stop the work. The first failure is told where it can be. */
+  logFailed(err: Error): void {
+    if (this.#hasLogFailed) return;
+    this.#hasLogFailed = true;
+    process.emitWarning(`the logger threw, and lines of the log may be missing: ${err.message}`, {
+      type: "OstinatoWarning",
+    });
+    this.tell({ type: "warning", task: "", message: "the logger threw: lines of the log may be missing", err });
   }
 
   /** Whether anybody would hear an event of this kind: what is dear to make is made only then. */
   tells(type: RuntimeEvent["type"]): boolean {
-    return this.observed || (type !== "log" && this.#logger.isLevelEnabled(levels[type]));
+    return this.observed || (type !== "log" && isEnabled(this.#logger, levels[type]));
   }
 
   /** Whether anybody listens who wants log lines and decisions too. */
@@ -107,7 +133,7 @@ export class Report {
 
   #log(event: RuntimeEvent): void {
     const log = this.#logger;
-    if (!log.isLevelEnabled(levels[event.type])) return;
+    if (!isEnabled(log, levels[event.type])) return;
     switch (event.type) {
       case "alive":
         log.info({ event: "ALIVE", task: event.task, nextRun: event.nextRun }, this.#line("ALIVE", event.task));
