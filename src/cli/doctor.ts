@@ -60,7 +60,7 @@ async function storeOptions(options: DoctorOptions): Promise<NatsExaminationOpti
   const { namespace, replicas, monitor } = options;
   const authenticator = await authenticatorFor(options);
   return {
-    servers: options.nats.split(","),
+    servers: options.nats,
     namespace,
     replicas,
     ...(monitor === undefined ? {} : { monitor }),

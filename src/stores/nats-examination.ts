@@ -1,7 +1,7 @@
 import type { Clock } from "../clock";
 import { systemClock } from "../clocks/system";
 import { toError, type OstinatoError } from "../errors";
-import { withoutSecrets } from "./nats-address";
+import { httpAddress, type HttpAddress } from "../rules/address";
 import {
   asOurs,
   examineBucket,
@@ -11,6 +11,7 @@ import {
   writeTo,
   type BucketExamination,
 } from "./nats-bucket-examination";
+import { safeCause } from "./nats-address";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
@@ -65,6 +66,7 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
   const { monitor, queues, ...rest } = options;
   for (const queue of queues ?? []) requireQueueName(queue);
   const settings = parseNatsOptions(rest, systemClock);
+  const monitorAt = monitor === undefined ? undefined : httpAddress("monitor", monitor);
   const link = new NatsLink(settings, () => undefined);
   await link.open();
   try {
@@ -81,7 +83,7 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
       servers,
       buckets,
       ...(await tryWrites(link, buckets)),
-      ...(monitor === undefined ? {} : await readSync(monitor, settings.clock)),
+      ...(monitorAt === undefined ? {} : await readSync(monitorAt, settings.clock)),
     };
   } finally {
     await link.close(() => Promise.resolve());
@@ -93,11 +95,10 @@ function clientVersion(): string {
   return (require("nats/package.json") as { version: string }).version;
 }
 
-async function lookAt(server: string, settings: NatsSettings): Promise<NatsExamination["servers"][number]> {
+async function lookAt(address: string, settings: NatsSettings): Promise<NatsExamination["servers"][number]> {
   let warning: VersionWarning | undefined;
-  const alone = { ...settings, connection: { ...settings.connection, servers: [server], reconnect: false } };
+  const alone = { ...settings, connection: { ...settings.connection, servers: [address], reconnect: false } };
   const link = new NatsLink(alone, (told) => (warning = told));
-  const address = withoutSecrets(server);
   try {
     await link.open();
     const { serverVersion: version, cluster } = link;
@@ -143,18 +144,21 @@ async function measure(link: NatsLink, map: NatsMap): Promise<Pick<NatsExaminati
   return { writes: sorted, clock: { aheadBy: wall - within - Date.parse(message.time), within } };
 }
 
-async function readSync(monitor: string, clock: Clock): Promise<Pick<NatsExamination, "syncEvery" | "monitorError">> {
+async function readSync(
+  { url, headers, secrets }: HttpAddress,
+  clock: Clock,
+): Promise<Pick<NatsExamination, "syncEvery" | "monitorError">> {
   const controller = new AbortController();
   const timer = clock.setTimeout(() => {
     controller.abort(new Error("no answer within 3 s"));
   }, 3_000);
   try {
-    const answer = await fetch(new URL("/jsz?config=true", monitor), { signal: controller.signal });
+    const answer = await fetch(new URL("/jsz?config=true", url), { signal: controller.signal, headers });
     const { config = {} } = (await answer.json()) as { config?: { sync_interval?: number; sync_always?: boolean } };
     if (config.sync_always === true) return { syncEvery: 0 };
     return config.sync_interval === undefined ? {} : { syncEvery: config.sync_interval / 1_000_000 };
   } catch (error) {
-    return { monitorError: toError(error) };
+    return { monitorError: safeCause(toError(error), secrets) };
   } finally {
     clock.clearTimeout(timer);
   }

@@ -2,7 +2,7 @@ import type { Msg, MsgHdrs, NatsConnection, Status } from "nats";
 import { OstinatoError, toError } from "../errors";
 import type { StoreEvent } from "../store";
 import { closedError } from "./arguments";
-import { safeCause, withoutSecrets } from "./nats-address";
+import { safeCause } from "./nats-address";
 import { NoAnswer, type ApiError } from "./nats-errors";
 import { NatsExchange } from "./nats-exchange";
 import type { NatsSettings } from "./nats-options";
@@ -210,13 +210,13 @@ export class NatsLink {
 
   private tell(type: StoreEvent["type"], server: string | undefined): void {
     for (const listener of [...this.listeners]) {
-      listener(server === undefined ? { type } : { type, server: withoutSecrets(server) });
+      listener(server === undefined ? { type } : { type, server });
     }
   }
 }
 
-function connectError({ description, connection }: NatsSettings, thrown: unknown): OstinatoError {
-  const cause = safeCause(toError(thrown), connection);
+function connectError({ description, secrets }: NatsSettings, thrown: unknown): OstinatoError {
+  const cause = safeCause(toError(thrown), secrets);
   const { code = "" } = cause;
   if (["AUTHORIZATION_VIOLATION", "AUTHENTICATION_EXPIRED", "ACCOUNT_EXPIRED", "BAD_AUTHENTICATION"].includes(code)) {
     return new OstinatoError("ERR_STORE_PERMISSION", `${description}: the server refused these credentials`, { cause });

@@ -1,12 +1,13 @@
 import type { ConnectionOptions } from "nats";
 import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
+import { parseAddresses } from "../rules/address";
 import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
-import { addressOptions, withoutSecrets } from "./nats-address";
+import { addressOptions, secretsOf } from "./nats-address";
 
 /**
- * Every connection option of the `nats` package, passed through, and ours. An address may hold `user:password@` or
- * `token@`, and begin with `tls://`.
+ * Every connection option of the `nats` package, passed through, and ours. `servers` is an address, a list of them, or
+ * several divided by commas. An address may hold `user:password@` or `token@`, and begin with `nats://` or `tls://`.
  */
 export interface NatsStoreOptions extends ConnectionOptions {
   /** Keeps apart the stores of one account: letters, digits and `-`; default `"ostinato"`. */
@@ -23,6 +24,8 @@ export interface NatsStoreOptions extends ConnectionOptions {
 
 export interface NatsSettings {
   readonly connection: ConnectionOptions;
+  /** Passwords and tokens: shown to nobody. */
+  readonly secrets: readonly string[];
   readonly description: string;
   readonly namespace: string;
   readonly replicas: number;
@@ -58,13 +61,15 @@ export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock)
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);
   }
-  const servers = [connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`].flat();
-  if (servers.length === 0 || servers.some((server) => typeof server !== "string" || server === "")) {
+  const given = [connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`].flat();
+  if (given.length === 0 || given.some((server) => typeof server !== "string" || server === "")) {
     refuse("servers", "an address or a list of addresses", connection.servers);
   }
+  const addresses = parseAddresses("servers", given);
   return {
-    connection: { ...connectionDefaults, ...connection, ...addressOptions(servers, connection) },
-    description: `nats ${servers.map(withoutSecrets).join(",")} namespace ${namespace}`,
+    connection: { ...connectionDefaults, ...connection, ...addressOptions(addresses, connection) },
+    secrets: secretsOf(addresses, connection),
+    description: `nats ${addresses.map(({ text }) => text).join(",")} namespace ${namespace}`,
     namespace,
     replicas: requireInteger("replicas", replicas ?? 1, 1, 5),
     storage: requireOneOf("storage", ["file", "memory"], storage ?? "file"),
