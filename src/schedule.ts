@@ -20,4 +20,6 @@ export interface Schedule {
    * milliseconds, and whether the first run is due at once. Calendar schedules leave it out.
    */
   readonly elapsed?: { readonly every: number; readonly immediate: boolean };
+  /** The IANA zone that a calendar schedule reads, the machine's where none was given. */
+  readonly timeZone?: string;
 }

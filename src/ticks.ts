@@ -4,6 +4,7 @@ import type { Clock } from "./clock";
 import { parseDuration, type Duration } from "./duration";
 import { planTicks, type Misfire } from "./rules/misfire";
 import type { Schedule } from "./schedule";
+import { checkedSchedule } from "./schedules/checked";
 import { refuse, refuseUnknown, requireFunction, requireInteger, requireOneOf } from "./validate";
 
 /** One due time that has come. */
@@ -44,9 +45,7 @@ export interface TicksOptions {
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
 export function ticks(schedule: Schedule, clock: Clock, options: TicksOptions = {}): Observable<Tick> {
-  if (typeof (schedule as Partial<Schedule> | undefined)?.next !== "function") {
-    refuse("ticks: schedule", 'a schedule such as interval("1h")', schedule);
-  }
+  const followed = checkedSchedule("ticks: schedule", schedule);
   requireFunction("ticks: clock.monotonic", (clock as Partial<Clock> | undefined)?.monotonic);
   refuseUnknown("ticks", options, ["since", "misfire", "misfireLimit", "grace"]);
   const { since } = options;
@@ -62,7 +61,7 @@ export function ticks(schedule: Schedule, clock: Clock, options: TicksOptions = 
   return new Observable((subscriber) => {
     const alarms = new Alarms(clock);
     subscriber.add(() => alarms.close());
-    follow(schedule, timeline(schedule, clock, alarms, since), rule, subscriber);
+    follow(followed, timeline(followed, clock, alarms, since), rule, subscriber);
   });
 }
 

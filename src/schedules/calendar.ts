@@ -27,6 +27,7 @@ export function timeOfDaySchedule(pattern: Pattern, zone: Zone, text: string): S
       }
     },
     toString: () => text,
+    timeZone: zone.id,
   };
 }
 
@@ -68,5 +69,6 @@ export function elapsedSchedule(pattern: Pattern, zone: Zone, text: string): Sch
       }
     },
     toString: () => text,
+    timeZone: zone.id,
   };
 }

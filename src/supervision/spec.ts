@@ -4,7 +4,9 @@ import { parseDuration, type Duration } from "../duration";
 import type { DueRule } from "../rules/due";
 import type { Misfire } from "../rules/misfire";
 import type { RestartKind } from "../rules/restart";
+import { OstinatoError, toError } from "../errors";
 import type { Schedule } from "../schedule";
+import { checkedSchedule } from "../schedules/checked";
 import type { Task } from "../task";
 import { formatDuration } from "../duration";
 import {
@@ -100,7 +102,7 @@ export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
   if (name.length > 512) refuse("name", "at most 512 characters", name);
   refuseUnknown(`task "${name}"`, spec, optionNames);
   const continuous = spec.schedule === undefined;
-  const cycles = spec.schedule === undefined ? undefined : parseCycles(spec, spec.schedule, defaults.now);
+  const cycles = spec.schedule === undefined ? undefined : parseCycles(spec, checkedSchedule("schedule", spec.schedule), defaults.now);
   return {
     name,
     run: requireFunction("run", spec.run),
@@ -124,7 +126,6 @@ export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
 }
 
 function parseCycles(spec: SpawnSpec, schedule: Schedule, now: number): { rule: DueRule; maxCycle: number } {
-  requireFunction("schedule.next", (schedule as Partial<Schedule> | null)?.next);
   const period = periodOf(schedule, now);
   const minCycle =
     spec.minCycle === undefined ? Math.min(5 * minute, period / 2) : parseDuration("minCycle", spec.minCycle);
@@ -151,15 +152,32 @@ function parseCycles(spec: SpawnSpec, schedule: Schedule, now: number): { rule: 
   };
 }
 
-/** The shortest gap among the next few ticks: what the cycles are measured on. */
+/**
+ * The shortest gap among the next few ticks: what the cycles are measured on.
+ *
+ * @throws OstinatoError ERR_INVALID_SCHEDULE when even the first cannot be had; a later one is reported when it is reached
+ */
 function periodOf(schedule: Schedule, now: number): number {
   if (schedule.elapsed !== undefined) return schedule.elapsed.every;
   let period = Infinity;
-  let tick = schedule.next(new Date(now));
-  for (let seen = 0; seen < 8 && tick !== undefined; seen++) {
-    const next = schedule.next(tick);
-    if (next !== undefined) period = Math.min(period, next.getTime() - tick.getTime());
-    tick = next;
+  let tick = firstTick(schedule, now);
+  try {
+    for (let seen = 0; seen < 8 && tick !== undefined; seen++) {
+      const next = schedule.next(tick);
+      if (next !== undefined) period = Math.min(period, next.getTime() - tick.getTime());
+      tick = next;
+    }
+  } catch {
+    // The gaps that are known have to do.
   }
   return period;
+}
+
+function firstTick(schedule: Schedule, now: number): Date | undefined {
+  try {
+    return schedule.next(new Date(now));
+  } catch (cause) {
+    const { message } = toError(cause);
+    throw new OstinatoError("ERR_INVALID_SCHEDULE", `schedule: expected a next() that works; got: ${message}`, { cause });
+  }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock";
 import type { Schedule } from "../schedule";
+import { checkedSchedule } from "../schedules/checked";
 import type { Task } from "../task";
-import { refuse } from "../validate";
 import { childContext, clockOf, completeContext, compose, type ComposedTask } from "./context";
 import { isAbortOf } from "./failures";
 import { waitFor, waitUntil } from "./wait";
@@ -17,12 +17,11 @@ export interface WithRepeatOptions {
  * Ticks that pass while a run lasts are left out (T5).
  */
 export function withRepeat(schedule: Schedule, task: Task, options: WithRepeatOptions = {}): ComposedTask {
-  if (typeof schedule?.next !== "function")
-    refuse("withRepeat: schedule", 'a schedule such as interval("1h")', schedule);
+  const followed = checkedSchedule("withRepeat: schedule", schedule);
   return compose("withRepeat", [task], async (given) => {
     const clock = options.clock ?? clockOf(given ?? {});
     const context = completeContext(given, clock);
-    const wait = schedule.elapsed ? byElapsedTime(schedule.elapsed, clock) : byTheWall(schedule, clock);
+    const wait = followed.elapsed ? byElapsedTime(followed.elapsed, clock) : byTheWall(followed, clock);
     for (;;) {
       const due = await wait(context.signal);
       if (due === undefined || context.signal.aborted) return;
