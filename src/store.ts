@@ -53,6 +53,12 @@ export interface RevisionMap {
   /** Every live entry whose key begins with the prefix, in no promised order. */
   list(prefix: string): AsyncIterable<Entry>;
   watch(prefix: string, listener: WatchListener): Watch;
+  /**
+   * Only maps that no other process can reach have this. While `watch` is the only watch of this map that covers the
+   * key, nobody else can tell how long the key has stood unchanged. Calls `joined` once, before another watch that covers the
+   * key delivers anything. Returns the function that cancels this; undefined if there is another watch already.
+   */
+  whileAlone?(watch: Watch, key: string, joined: () => void): (() => void) | undefined;
 }
 
 /** What happened to the connection behind a store. `server` names it where there are several. */

@@ -2,8 +2,8 @@ import type { Clock, TimerId } from "../clock";
 import { OstinatoError } from "../errors";
 import { refuse } from "../validate";
 import type { RevisionMap } from "../store";
-import { holdLease, type Lease } from "./lease";
-import { LeaseRecord } from "./lease-record";
+import { createLease, type Lease } from "./lease";
+import { OwnRecord } from "./own-record";
 import type { View } from "./view";
 
 /** A lock that is held; `unlock` takes it back. */
@@ -51,7 +51,7 @@ export class Locks {
    * @throws OstinatoError ERR_INVALID_ID; as the store's calls do.
    */
   async tryLock(id: string): Promise<Lock | false> {
-    const lease = holdLease({ ...this.#options, key: this.#key(id) });
+    const lease = createLease({ ...this.#options, key: this.#key(id) });
     const taken = await lease.acquire();
     if (taken === undefined) return false;
     const lock: Lock = Object.freeze({ id, token: taken.token, signal: lease.signal });
@@ -68,7 +68,7 @@ export class Locks {
    */
   async tryAutoLock(id: string, duration: number): Promise<boolean> {
     const { clock } = this.#options;
-    const record = new LeaseRecord({ ...this.#options, key: this.#key(id), lease: duration, fixed: true });
+    const record = new OwnRecord({ ...this.#options, key: this.#key(id), lease: duration, fixed: true });
     const taking = await record.take();
     if (!taking.taken) return false;
     // Others do not need the record to be deleted; it is done so that ids that are locked once do not pile up.

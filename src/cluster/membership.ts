@@ -3,7 +3,7 @@ import { OstinatoError } from "../errors";
 import type { RevisionMap } from "../store";
 import { mayTake, readLease, type LeaseFields } from "../rules/lease";
 import { firstAbort } from "./first-abort";
-import { Lease } from "./lease";
+import { createLease, type Lease } from "./lease";
 import type { Seen, View } from "./view";
 
 /** What a member tells about itself when it joins. */
@@ -65,7 +65,7 @@ export class Membership {
     this.#options = options;
     this.#prefix = prefix;
     const extra = (): object => ({ kind, about, holds: holds?.() ?? null });
-    this.#lease = new Lease({ ...options, key: prefix + id, holder: id, extra });
+    this.#lease = createLease({ ...options, key: prefix + id, holder: id, extra });
     this.#stopWatching = view.onAny((key) => {
       if (key.startsWith(this.#prefix)) this.#look();
     });

@@ -5,7 +5,7 @@ import { assignPartitions } from "../rules/assignment";
 import { readLease, retryPause } from "../rules/lease";
 import type { RevisionMap } from "../store";
 import { firstAbort } from "./first-abort";
-import { Lease } from "./lease";
+import { createLease, type Lease } from "./lease";
 import type { Membership } from "./membership";
 import type { View } from "./view";
 
@@ -155,7 +155,7 @@ export class Partitions {
 
   #claim(partition: number): void {
     const { membership } = this.#options;
-    const lease = new Lease({ ...this.#options, key: this.#key(partition), holder: membership.id });
+    const lease = createLease({ ...this.#options, key: this.#key(partition), holder: membership.id });
     const claim: Claim = { lease, withdraw: new AbortController(), state: "wanted" };
     this.#claims.set(partition, claim);
     this.#keep(this.#own(partition, claim));

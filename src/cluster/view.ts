@@ -4,6 +4,7 @@ import type { Change, Entry, RevisionMap, Watch } from "../store";
 /** An entry, and when this process first saw it at this revision, on its own monotonic clock. */
 export interface Seen {
   readonly entry: Entry;
+  /** Infinity while somebody vouches for it. */
   readonly seenAt: number;
 }
 
@@ -35,6 +36,7 @@ export class View {
   readonly #all = new Set<(key: string) => void>();
   readonly #onCurrent = new Set<() => void>();
   readonly #clock: Clock;
+  readonly #map: RevisionMap;
   readonly #watch: Watch;
   #becomeReady: () => void = () => undefined;
   #generation = 0;
@@ -42,6 +44,7 @@ export class View {
 
   constructor(map: RevisionMap, prefix: string, clock: Clock) {
     this.#clock = clock;
+    this.#map = map;
     let refuse: (error: Error) => void = () => undefined;
     this.ready = new Promise((resolve, reject) => {
       this.#becomeReady = resolve;
@@ -108,6 +111,30 @@ export class View {
   noteOwnWrite(change: Change): void {
     if (change.value === undefined && change.revision === 0) this.#forget(change.key);
     else this.#note(change, false);
+  }
+
+  /**
+   * Stops the key from ageing, because whoever holds it lives in this process and nobody else watches it: its holder
+   * need not renew it. Calls `joined` when somebody else begins to watch it; from then on it ages again. Returns the
+   * function that ends this; undefined where it cannot be known that nobody else watches.
+   */
+  vouch(key: string, joined: () => void): (() => void) | undefined {
+    const known = this.#known.get(key);
+    if (known === undefined) return undefined;
+    const end = (): void => {
+      cancel?.();
+      const now = this.#known.get(key);
+      if (now?.seenAt !== Infinity) return;
+      this.#known.set(key, { ...now, seenAt: this.#clock.monotonic() });
+      this.#tell(key);
+    };
+    const cancel = this.#map.whileAlone?.(this.#watch, key, () => {
+      end();
+      joined();
+    });
+    if (cancel === undefined) return undefined;
+    this.#known.set(key, { ...known, seenAt: Infinity });
+    return end;
   }
 
   /** No listener is called any more once this has resolved; what is known can still be read. */

@@ -1,6 +1,6 @@
 import { sleep } from "../clock";
 import { firstAbort } from "../cluster/first-abort";
-import { holdLease } from "../cluster/lease";
+import { createLease } from "../cluster/lease";
 import { toError } from "../errors";
 import type { Host } from "../supervision/host";
 import type { Intake } from "../store";
@@ -43,7 +43,7 @@ export class Producers {
   async #run(): Promise<void> {
     const { queue, lease: length, shard, host } = this.#options;
     const { signal } = this.#stopping;
-    const lease = holdLease({
+    const lease = createLease({
       ...shard.leases,
       key: `${leasePrefix(queue)}intake`,
       holder: host.nodeId,

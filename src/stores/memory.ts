@@ -33,9 +33,15 @@ export function memoryStore(): Store {
   };
 }
 
-interface MemoryWatch {
+interface MemoryWatch extends Watch {
   readonly listener: WatchListener;
   closed: boolean;
+}
+
+/** Waits for another watch that covers the key. */
+interface Loner {
+  readonly key: string;
+  readonly joined: () => void;
 }
 
 /** A key with its entry, and the watches that its last write concerned as long as the index has not changed. */
@@ -53,6 +59,7 @@ class MemoryMap implements RevisionMap {
   private readonly slots = new Map<string, Slot>();
   private readonly keys = new SortedKeys();
   private readonly watches = new WatchIndex<MemoryWatch>();
+  private readonly loners = new Set<Loner>();
   private deliveries: (() => void)[] = [];
   private delivering = false;
 
@@ -105,20 +112,35 @@ class MemoryMap implements RevisionMap {
 
   watch(prefix: string, listener: WatchListener): Watch {
     if (this.store.closed) throw closedError("memory");
-    const watch: MemoryWatch = { listener, closed: false };
-    const snapshot = this.entries(prefix).sort((a, b) => a.revision - b.revision);
-    this.watches.add(prefix, watch);
-    this.deliver(() => {
-      for (const entry of snapshot) if (!watch.closed) listener.change(entry);
-      if (!watch.closed) listener.current();
-    });
-    return {
+    const watch: MemoryWatch = {
+      listener,
+      closed: false,
       close: () => {
         if (!watch.closed) this.watches.remove(prefix, watch);
         watch.closed = true;
         return Promise.resolve();
       },
     };
+    const snapshot = this.entries(prefix).sort((a, b) => a.revision - b.revision);
+    this.watches.add(prefix, watch);
+    for (const loner of this.loners) {
+      if (!loner.key.startsWith(prefix)) continue;
+      this.loners.delete(loner);
+      this.deliver(loner.joined);
+    }
+    this.deliver(() => {
+      for (const entry of snapshot) if (!watch.closed) listener.change(entry);
+      if (!watch.closed) listener.current();
+    });
+    return watch;
+  }
+
+  whileAlone(watch: Watch, key: string, joined: () => void): (() => void) | undefined {
+    const covering = this.watches.concerning(key);
+    if (covering.length !== 1 || covering[0] !== watch) return undefined;
+    const loner = { key, joined };
+    this.loners.add(loner);
+    return () => this.loners.delete(loner);
   }
 
   endWatches(): void {

@@ -2,12 +2,12 @@ import type { Afterwards, Verdict } from "../../machines/events";
 import { OstinatoError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
-import { fencingToken, mayTake, trustedUntil } from "../rules/lease";
+import { fencingToken, mayTake, momentOf, mustStop } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
 import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
 import type { Entry } from "../store";
 import type { Holding, RecordPlace } from "./record-place";
-import { Tenure } from "./tenure";
+import { TaskClaim } from "./task-claim";
 
 export interface ClaimsOptions extends Holding {
   nodeId: string;
@@ -35,7 +35,7 @@ interface Answers {
 export class Claims {
   readonly #options: ClaimsOptions;
   #since: number;
-  #tenure: Tenure | undefined;
+  #claimed: TaskClaim | undefined;
   #tickSeen: { tick: number | null; at: number } | undefined;
   #attempted = "";
   /** The record at the revision that was read last: parsing costs more than the rest of a look. */
@@ -48,13 +48,13 @@ export class Claims {
 
   /** What this node knows of the task: its own claim, or the record as last seen. */
   get record(): TaskRecord | undefined {
-    if (this.#tenure !== undefined) return this.#tenure.record;
+    if (this.#claimed !== undefined) return this.#claimed.record;
     const read = this.#read(this.#options.place()?.view.get(this.#options.key)?.entry);
     return read.kind === "record" ? read.record : undefined;
   }
 
   get token(): number | undefined {
-    return this.#tenure?.token;
+    return this.#claimed?.token;
   }
 
   #read(entry: Entry | undefined): ReadRecord {
@@ -163,7 +163,7 @@ export class Claims {
     to: Answers,
   ): void {
     const { clock, nodeId, lease } = this.#options;
-    const startedAt = clock.monotonic();
+    const moment = momentOf(clock);
     const runId = this.#options.newRunId();
     const claimed: TaskRecord = {
       ...record,
@@ -180,13 +180,16 @@ export class Claims {
     };
     this.#attempted = runId;
     this.#write(place, entry, claimed, to, (revision) => {
-      if (clock.monotonic() >= trustedUntil(startedAt, lease)) {
-        const message = `the answer to the claim of "${this.#options.key}" took longer than its lease allows`;
+      const late = lease === Infinity ? undefined : mustStop(moment, momentOf(clock), lease);
+      if (late !== undefined) {
+        const why = late === "slept" ? "came after a jump of the wall clock" : "took longer than its lease allows";
+        const message = `the answer to the claim of "${this.#options.key}" ${why}`;
         throw new OstinatoError("ERR_STORE_UNAVAILABLE", message);
       }
       const token = fencingToken(place.epoch, revision);
-      this.#tickSeen = { tick, at: startedAt };
-      this.#tenure = new Tenure({ claims: this.#options, place, record: claimed, revision, token, startedAt });
+      this.#tickSeen = { tick, at: moment.startedAt };
+      const tenure = { number: 1, token, acquired: revision, revision, renewals: 0, ...moment };
+      this.#claimed = new TaskClaim({ holding: this.#options, place, record: claimed, tenure });
       return { type: "CLAIMED", tick, attempt, fencingToken: token, runId };
     });
   }
@@ -226,29 +229,29 @@ export class Claims {
 
   /** From now on nobody renews: the claim runs out by itself (`N12`). */
   letExpire(): void {
-    this.#tenure?.stopRenewing();
+    this.#claimed?.letExpire();
   }
 
   /** Ends the claim by writing down how the run went; `stored` is false when the record is somebody else's by now. */
   end(result: RunResult, endedAt: number): Promise<{ stored: boolean; afterwards: Afterwards }> {
-    const tenure = this.#tenure;
+    const claim = this.#claimed;
     const { nodeId, retry, random, rule } = this.#options;
-    if (tenure === undefined || result.outcome === "leaseLost") {
-      this.#tenure = undefined;
+    if (claim === undefined || result.outcome === "leaseLost") {
+      this.#claimed = undefined;
       return Promise.resolve({ stored: false, afterwards: { then: "look" } });
     }
-    const next = afterRun(tenure.record, result, {
+    const next = afterRun(claim.record, result, {
       now: endedAt,
       node: nodeId,
       retry,
       random: random(),
       retries: rule !== undefined,
-      token: tenure.token,
+      token: claim.token,
     });
-    return tenure.end(next).then((revision) => {
-      if (this.#tenure === tenure) this.#tenure = undefined;
+    return claim.end(next).then((revision) => {
+      if (this.#claimed === claim) this.#claimed = undefined;
       if (revision === undefined) return { stored: false, afterwards: { then: "look" } };
-      const paused = tenure.pausedByOthers;
+      const paused = claim.pausedByOthers;
       const record = paused === (next.paused ?? false) ? next : { ...next, paused };
       this.#parsed = { revision, read: { kind: "record", record } };
       return { stored: true, afterwards: this.#afterwards(record) };
@@ -268,8 +271,8 @@ export class Claims {
 
   /** Stops every effort; the record is left as it is, and its lease runs out. */
   giveUp(): void {
-    this.#tenure?.giveUp();
-    this.#tenure = undefined;
+    this.#claimed?.giveUp();
+    this.#claimed = undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
 import { readRecord } from "../rules/task-record";
 import type { Store, StoreEvent } from "../store";
-import type { RecordPlace } from "./record-place";
+import { reportingMap, type RecordPlace } from "./record-place";
 import type { Report } from "./report";
 
 const prefix = "task.";
@@ -56,14 +56,18 @@ export class Records {
       });
       await view.ready;
       if (!this.#open) return;
+      const report = {
+        failed: (error: unknown) => this.#noteFailure(error),
+        answered: () => this.#noteAnswer(),
+      };
       this.place = {
         map,
+        reporting: reportingMap(map, report),
         view,
         get epoch() {
           return epoch();
         },
-        failed: (error) => this.#noteFailure(error),
-        answered: () => this.#noteAnswer(),
+        ...report,
       };
       this.#noteAnswer();
       this.#wakeAll();

@@ -12,6 +12,8 @@ export interface RunEnd {
   error?: Error;
   /** The delay that a `retryAfter` asked for, in milliseconds. */
   retryAfter?: number;
+  /** The function returned, although the run had been aborted. */
+  returned?: true;
 }
 
 /** What a record takes down of it. */
@@ -60,7 +62,7 @@ export function startRun(options: RunOptions): void {
     const reason = abortReason(context);
     settle(
       reason instanceof TimeoutError || reason instanceof LeaseLostError
-        ? ended(reason, reason)
+        ? { ...ended(reason, reason), returned: true }
         : { outcome: "succeeded" },
     );
   };

@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { virtualClock } from "../../src/clocks/virtual";
 import { firstAbort } from "../../src/cluster/first-abort";
-import { holdLease, type Lease } from "../../src/cluster/lease";
+import { createLease, type Lease } from "../../src/cluster/lease";
 import { View } from "../../src/cluster/view";
 import { seededRandom, type Random } from "../../src/identity";
 import { memoryStore } from "../../src/stores/memory";
@@ -87,7 +87,7 @@ async function simulate(seed: number): Promise<{ tenures: number; lost: number }
     const view = new View(received, "", clock);
     const name = `n${String(i)}`;
     const options = { map: received, view, key: "job", holder: name, lease: length, clock, epoch: 1 };
-    const node = { name, clock, map, lease: holdLease({ ...options, random }), stop: new AbortController() };
+    const node = { name, clock, map, lease: createLease({ ...options, random }), stop: new AbortController() };
     return { ...node, campaign: campaign(node, random, tokens, () => (lost += 1)) };
   });
 
