@@ -3,6 +3,7 @@ import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
 import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
 import { addressOptions, withoutSecrets } from "./nats-address";
+import { parseReplyPrefixes } from "./nats-reply-subjects";
 
 /**
  * Every connection option of the `nats` package, passed through, and ours. An address may hold `user:password@` or
@@ -17,6 +18,11 @@ export interface NatsStoreOptions extends ConnectionOptions {
   storage?: "file" | "memory";
   /** How long to wait for an answer of the server; default `"2s"`. */
   requestTimeout?: Duration;
+  /**
+   * The inboxes in which producers may ask for an answer: what the reply subject of a request begins with, whole tokens
+   * only; default `["_INBOX."]`. Elsewhere nothing is ever sent.
+   */
+  replyPrefixes?: readonly string[];
   /** For the deadlines; default the system's. */
   clock?: Clock;
 }
@@ -28,10 +34,11 @@ export interface NatsSettings {
   readonly replicas: number;
   readonly storage: "file" | "memory";
   readonly requestTimeout: number;
+  readonly replyPrefixes: readonly string[];
   readonly clock: Clock;
 }
 
-const ours = ["namespace", "replicas", "storage", "requestTimeout", "clock"];
+const ours = ["namespace", "replicas", "storage", "requestTimeout", "replyPrefixes", "clock"];
 const theirs = [
   ...["authenticator", "debug", "ignoreAuthErrorAbort", "ignoreClusterUpdates", "inboxPrefix", "maxPingOut"],
   ...["maxReconnectAttempts", "name", "noAsyncTraces", "noEcho", "noRandomize", "pass", "pedantic", "pingInterval"],
@@ -54,7 +61,8 @@ const connectionDefaults: ConnectionOptions = {
 
 export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock): NatsSettings {
   refuseUnknown("natsStore", options, [...ours, ...theirs]);
-  const { namespace = "ostinato", replicas, storage, requestTimeout, clock = defaultClock, ...connection } = options;
+  const { namespace = "ostinato", replicas, storage, requestTimeout, replyPrefixes, ...others } = options;
+  const { clock = defaultClock, ...connection } = others;
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);
   }
@@ -69,6 +77,7 @@ export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock)
     replicas: requireInteger("replicas", replicas ?? 1, 1, 5),
     storage: requireOneOf("storage", ["file", "memory"], storage ?? "file"),
     requestTimeout: parseDuration("requestTimeout", requestTimeout ?? "2s", { min: 10 }),
+    replyPrefixes: parseReplyPrefixes(replyPrefixes, namespace),
     clock,
   };
 }
