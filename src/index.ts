@@ -20,7 +20,15 @@ export type { TriggerResult } from "./supervision/trigger";
 export type { RuntimeEvent } from "./supervision/report";
 export type { DeadLetter } from "./queue/dead-letters";
 export type { QueueOptions } from "./queue/options";
-export type { Assigned, AssignManyOptions, AssignedTask, Queue, QueueEvent, QueueWorker } from "./queue/queue-api";
+export type {
+  Assigned,
+  AssignManyOptions,
+  AssignedTask,
+  IntakeProblem,
+  Queue,
+  QueueEvent,
+  QueueWorker,
+} from "./queue/queue-api";
 export type { StandardSchema } from "./queue/schema";
 export type { QueueStats } from "./queue/stats";
 export type { Assignment, QueueMisfire } from "./rules/queue-record";

@@ -74,14 +74,25 @@ export interface IntakeMessage {
   readonly body: Uint8Array;
   /** Grows from message to message. */
   readonly sequence: number;
+  /** The sequence of the last message that the store held when it delivered this one: that one waits, too. */
+  readonly newest?: number;
+  /** Milliseconds since 1970 by the server's clock. */
+  readonly published?: number;
+  /** What the producer calls the message, if anything: a second message of that name is the same message. */
+  readonly messageId?: string;
   /** Answers whoever waits for an answer; nobody may. Never throws. */
   answer(text: string): void;
 }
+
+/** A request whose message the store has dropped, because it keeps, or kept, one of the same name. */
+export type RepeatedRequest = Pick<IntakeMessage, "kind" | "body"> & { readonly messageId: string };
 
 /** What producers publish for one queue, kept until it has been dealt with. Only stores that have subjects have one. */
 export interface Intake {
   /** When what keeps the messages was made, in whole seconds since 1970: sequences begin anew with it. */
   readonly epoch: number;
+  /** For how many milliseconds an equal message counts as the same one. */
+  readonly window?: number;
   /**
    * Keeps messages from now on, consumed or not. @throws OstinatoError as the store's other calls do.
    */
@@ -90,8 +101,13 @@ export interface Intake {
    * Delivers every message that is not done, in order, then those that come; after a disconnection it goes on by itself,
    * and may deliver again what was delivered but is not done. To be used by one process at a time. `listener` must not
    * throw.
+   *
+   * @param recall the answer to a request that is a copy of one which was answered before this process consumed.
    */
-  consume(listener: (message: IntakeMessage) => void): Watch;
+  consume(
+    listener: (message: IntakeMessage) => void,
+    recall?: (request: RepeatedRequest) => { readonly text: string; readonly sequence: number } | undefined,
+  ): Watch;
   /** This message and all before it need not be kept. Rejects as writes do; to be repeated with a later one if it does. */
   done(sequence: number): Promise<void>;
 }

@@ -42,7 +42,19 @@ export interface Assigned {
 /** What happens around a queue in this process. `store` is its description. */
 export type QueueEvent =
   | { type: "online" | "offline" | "disconnect" | "reconnect"; store: string; server?: string }
-  | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string };
+  | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string }
+  /** Why messages of producers cannot be accepted or kept. `lost` is the beginning of one that was dropped for it. */
+  | { type: "intakeProblem"; error: string; lost?: string };
+
+/** Why messages of producers cannot be accepted, or could not be kept as dead letters. */
+export interface IntakeProblem {
+  /** Milliseconds of the wall of the node that accepts them. */
+  at: number;
+  node: string;
+  error: string;
+  /** How many refused messages that node has dropped because it could not keep them. */
+  lost: number;
+}
 
 /** A process that executes a queue, as it told at the last renewal of its lease. */
 export interface QueueWorker {
@@ -120,4 +132,6 @@ export interface Queue<P = unknown> extends AsyncDisposable {
   workers(): QueueWorker[];
   /** Who owns each partition; undefined where nobody does. */
   owners(): (string | undefined)[];
+  /** What is wrong with the acceptance of messages of producers, in whichever process; undefined if nothing is. */
+  intakeProblem(): IntakeProblem | undefined;
 }

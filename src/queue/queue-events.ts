@@ -37,6 +37,10 @@ export class QueueEvents {
     this.#tell({ type: "deadLetter", id, reason, error: message });
   }
 
+  intakeProblem(error: string, lost?: string): void {
+    this.#tell({ type: "intakeProblem", error, ...(lost === undefined ? {} : { lost }) });
+  }
+
   close(): void {
     for (const end of this.#unlisten) end();
   }

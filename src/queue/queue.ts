@@ -6,12 +6,21 @@ import { OstinatoError } from "../errors";
 import { readAssignmentText } from "../rules/producer-message";
 import type { Assignment } from "../rules/queue-record";
 import { Acceptance } from "./acceptance";
-import { eachAtOnce, overOutages } from "./bulk";
+import { eachAtOnce, isRefusal, overOutages } from "./bulk";
 import { unknownLetter, type DeadLetter } from "./dead-letters";
 import { Execution } from "./execution";
 import type { QueueHost, QueueSettings } from "./options";
 import { workersOf, ownersOf } from "./overview";
-import type { Assigned, AssignedTask, AssignManyOptions, Queue, QueueEvent, QueueWorker } from "./queue-api";
+import type {
+  Assigned,
+  AssignedTask,
+  AssignManyOptions,
+  IntakeProblem,
+  Queue,
+  QueueEvent,
+  QueueWorker,
+} from "./queue-api";
+import { intakeProblemOf } from "./intake-problems";
 import { Shards } from "./shards";
 import { QueueEvents } from "./queue-events";
 import { QueueLocks } from "./queue-locks";
@@ -63,6 +72,7 @@ export class AssignedQueue implements Queue {
     this.#acceptance = new Acceptance({
       ...{ settings, shards, host: host.host, tasks: this.#tasks },
       onRefused: (id, reason, error) => this.#events.deadLetter(id, reason, error),
+      onProblem: (error, lost) => this.#events.intakeProblem(error, lost),
     });
   }
 
@@ -213,6 +223,10 @@ export class AssignedQueue implements Queue {
     return ownersOf(this.name, this.#shards);
   }
 
+  intakeProblem(): IntakeProblem | undefined {
+    return intakeProblemOf(this.name, this.#shards);
+  }
+
   /** The runtime's deadline has come. */
   hurry(): void {
     this.#execution?.hurry();
@@ -231,8 +245,4 @@ export class AssignedQueue implements Queue {
     await Promise.all(this.#settings.stores.map(leaveStore));
     this.#closed();
   }
-}
-
-function isRefusal(error: unknown): error is OstinatoError {
-  return error instanceof OstinatoError && error.code.startsWith("ERR_INVALID_");
 }

@@ -46,8 +46,10 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
     const shape = await agree(settings, index, leases);
     const tasks = await epochMap(store, `tasks-${name}`, clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
+    // Made with the queue, by a user who may make streams: the one who writes the first letter may not.
+    await store.epoch(`dead-${name}`).catch(() => undefined);
     const intake = settings.intake && index === 0 ? store.intake?.(name) : undefined;
-    // From now on nothing that is published is lost. Whoever accepts it tries again, and tells why it is in vain.
+    // Keeps what is published from now on. If this fails, the process that accepts it tries again and reports the cause.
     await intake?.open().catch(() => undefined);
     return { index, store, leases, tasks, deadLetters, intake, shape };
   } catch (error) {

@@ -34,8 +34,31 @@ export interface QueueRecord {
   retryAt?: number;
   /** Who runs it, under which tenure of the partition; absent while nobody does. */
   run?: { id: string; owner: number; node: string };
-  /** The last message of a producer that went into it, and when the stream that numbers them was made. */
-  intake?: { epoch: number; sequence: number };
+  /** The last message of a producer that went into it. */
+  intake?: IntakeMark;
+}
+
+/** A producer's message, as a record and the memory of what was accepted keep it. */
+export interface IntakeMark {
+  /** When the stream that numbers the messages was made. */
+  epoch: number;
+  sequence: number;
+  /** A fingerprint of the whole message; absent once somebody has assigned the task by a call. */
+  content?: string;
+  /** When the last of its copies was published: milliseconds of the server. */
+  published?: number;
+  /** Copies up to this sequence waited together with it. */
+  until?: number;
+}
+
+/** Whether a message is a copy of an earlier one: they waited together, or it came within `window` milliseconds. */
+export function isCopy(message: IntakeMark, of: IntakeMark, window: number): boolean {
+  if (message.content === undefined || message.content !== of.content) return false;
+  return waitedTogether(message, of) || (message.published ?? Infinity) - (of.published ?? 0) <= window;
+}
+
+export function waitedTogether(message: IntakeMark, of: IntakeMark): boolean {
+  return message.epoch === of.epoch && message.sequence <= (of.until ?? of.sequence);
 }
 
 /** What is done about times that were missed: one run for all (the first of them), none, or one for each. */

@@ -6,6 +6,7 @@ import { safeCause } from "./nats-address";
 import { NoAnswer, type ApiError } from "./nats-errors";
 import { NatsExchange } from "./nats-exchange";
 import type { NatsSettings } from "./nats-options";
+import { inboxMark } from "./nats-reply-subjects";
 import { checkServerVersion, type VersionWarning } from "./nats-versions";
 
 /** Requests on their way at a time: enough to keep a server busy, few enough that a lease's renewal waits behind little. */
@@ -142,10 +143,13 @@ export class NatsLink {
     this.up = false;
   }
 
+  /** Marked as ours, so that no process of a queue can be made to send something there. */
   private newInbox(): string {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- as in connect()
     const { createInbox } = require("nats") as typeof import("nats");
-    return createInbox(this.settings.connection.inboxPrefix ?? "");
+    const inbox = createInbox(this.settings.connection.inboxPrefix ?? "");
+    const end = inbox.lastIndexOf(".") + 1;
+    return `${inbox.slice(0, end)}${inboxMark}${inbox.slice(end)}`;
   }
 
   private async connect(): Promise<void> {

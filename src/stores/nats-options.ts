@@ -4,6 +4,7 @@ import { parseDuration, type Duration } from "../duration";
 import { parseAddresses } from "../rules/address";
 import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
 import { addressOptions, secretsOf } from "./nats-address";
+import { parseReplyPrefixes } from "./nats-reply-subjects";
 
 /**
  * Every connection option of the `nats` package, passed through, and ours. `servers` is an address, a list of them, or
@@ -18,6 +19,11 @@ export interface NatsStoreOptions extends ConnectionOptions {
   storage?: "file" | "memory";
   /** How long to wait for an answer of the server; default `"2s"`. */
   requestTimeout?: Duration;
+  /**
+   * The inboxes in which producers may ask for an answer: what the reply subject of a request begins with, whole tokens
+   * only; default `["_INBOX."]`. Elsewhere nothing is ever sent.
+   */
+  replyPrefixes?: readonly string[];
   /** For the deadlines; default the system's. */
   clock?: Clock;
 }
@@ -31,10 +37,11 @@ export interface NatsSettings {
   readonly replicas: number;
   readonly storage: "file" | "memory";
   readonly requestTimeout: number;
+  readonly replyPrefixes: readonly string[];
   readonly clock: Clock;
 }
 
-const ours = ["namespace", "replicas", "storage", "requestTimeout", "clock"];
+const ours = ["namespace", "replicas", "storage", "requestTimeout", "replyPrefixes", "clock"];
 const theirs = [
   ...["authenticator", "debug", "ignoreAuthErrorAbort", "ignoreClusterUpdates", "inboxPrefix", "maxPingOut"],
   ...["maxReconnectAttempts", "name", "noAsyncTraces", "noEcho", "noRandomize", "pass", "pedantic", "pingInterval"],
@@ -57,7 +64,8 @@ const connectionDefaults: ConnectionOptions = {
 
 export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock): NatsSettings {
   refuseUnknown("natsStore", options, [...ours, ...theirs]);
-  const { namespace = "ostinato", replicas, storage, requestTimeout, clock = defaultClock, ...connection } = options;
+  const { namespace = "ostinato", replicas, storage, requestTimeout, replyPrefixes, ...others } = options;
+  const { clock = defaultClock, ...connection } = others;
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);
   }
@@ -74,6 +82,7 @@ export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock)
     replicas: requireInteger("replicas", replicas ?? 1, 1, 5),
     storage: requireOneOf("storage", ["file", "memory"], storage ?? "file"),
     requestTimeout: parseDuration("requestTimeout", requestTimeout ?? "2s", { min: 10 }),
+    replyPrefixes: parseReplyPrefixes(replyPrefixes, namespace),
     clock,
   };
 }

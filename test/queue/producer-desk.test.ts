@@ -14,7 +14,10 @@ function deskOver(assign: (id: string) => Promise<void>) {
   const done: number[] = [];
   const desk = new ProducerDesk({
     intake: { epoch: 1, done: async (sequence: number) => void done.push(sequence) } as ProducerDeskOptions["intake"],
-    tasks: { assign: ({ id }) => assign(id).then(() => "created" as const), remove: unexpected },
+    tasks: {
+      assign: ({ id }) => assign(id).then(() => "created" as const),
+      ...{ remove: unexpected, removals: unexpected, isAsAccepted: unexpected },
+    },
     mayGoOn: () => true,
     refuse: unexpected,
     pause: unexpected,
