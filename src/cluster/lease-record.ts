@@ -87,10 +87,11 @@ export class LeaseRecord {
     const { view, key } = this.#options;
     this.#number += 1;
     const value = this.#value({ tenure: this.#number, acquired: 0, renewals: 0 });
+    const sent = view.moment();
     try {
       const written = await (seen ? map.update(key, value, seen.revision) : map.create(key, value));
       if (written.ok) {
-        view.noteOwnWrite({ key, value, revision: written.revision });
+        view.noteOwnWrite({ key, value, revision: written.revision }, sent);
         return written.revision;
       }
     } catch (error) {
@@ -114,9 +115,10 @@ export class LeaseRecord {
         const renewals = (this.#renewalsTried += 1);
         const value = this.#value({ tenure: tenure.number, acquired: tenure.acquired, renewals });
         const skew = clock.now() - startedAt;
+        const sent = view.moment();
         const written = await this.#noting(renewals, startedAt, () => map.update(key, value, revision));
         if (written.ok) {
-          view.noteOwnWrite({ key, value, revision: written.revision });
+          view.noteOwnWrite({ key, value, revision: written.revision }, sent);
           this.#unanswered.clear();
           return { type: "RENEWED", tenure: { ...tenure, revision: written.revision, renewals, startedAt, skew } };
         }
@@ -150,9 +152,10 @@ export class LeaseRecord {
     let { revision } = tenure;
     try {
       for (let attempt = 1; attempt <= tries; attempt += 1) {
+        const sent = view.moment();
         const deleted = await map.delete(key, revision);
         if (deleted.ok) {
-          view.noteOwnWrite({ key, value: undefined, revision: deleted.revision });
+          view.noteOwnWrite({ key, value: undefined, revision: deleted.revision }, sent);
           return;
         }
         const found = this.#recognise(tenure, await this.#read());
@@ -166,8 +169,9 @@ export class LeaseRecord {
 
   async #read(): Promise<Entry | undefined> {
     const { map, view, key } = this.#options;
+    const sent = view.moment();
     const entry = await map.get(key);
-    view.noteOwnWrite(entry ?? { key, value: undefined, revision: 0 });
+    view.noteOwnWrite(entry ?? { key, value: undefined, revision: 0 }, sent);
     return entry;
   }
 

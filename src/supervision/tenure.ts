@@ -19,6 +19,7 @@ export interface TenureOptions {
 
 /** Shared by those that have not begun to renew: most never do. */
 const never = new Map<number, number>();
+const conflictsAtOnce = 4;
 const pauses = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 0.2, limit: Infinity };
 
 /**
@@ -90,11 +91,12 @@ export class Tenure {
   }
 
   #end(value: string, failures: number): Promise<number | undefined> {
+    const sent = this.#place.view.moment();
     return this.#place.map.update(this.#claims.key, value, this.#revision).then(
       (written) => {
         this.#place.answered();
         if (!written.ok) return this.#endAfterConflict(value, failures);
-        this.#place.view.noteOwnWrite({ key: this.#claims.key, value, revision: written.revision });
+        this.#place.view.noteOwnWrite({ key: this.#claims.key, value, revision: written.revision }, sent);
         return written.revision;
       },
       (error: unknown) => this.#endLater(value, failures + 1, error),
@@ -104,8 +106,10 @@ export class Tenure {
   async #endAfterConflict(value: string, failures: number): Promise<number | undefined> {
     try {
       const found = await this.#reread();
-      if (found === "mine") return await this.#end(this.#withPause(value), failures);
-      return found === "ended" ? this.#revision : undefined;
+      if (found !== "mine") return found === "ended" ? this.#revision : undefined;
+      // A store that refuses the revision which it has just told is not asked without a pause.
+      if (failures >= conflictsAtOnce) await this.#pause(backoffDelay(pauses, failures, this.#claims.random()));
+      return this.#over ? undefined : await this.#end(this.#withPause(value), failures + 1);
     } catch (error) {
       return this.#endLater(value, failures + 1, error);
     }
@@ -202,6 +206,7 @@ export class Tenure {
     const startedAt = clock.monotonic();
     const renewals = (this.#renewalsTried += 1);
     const value = JSON.stringify({ ...this.#record, renewals });
+    const sent = place.view.moment();
     this.#unanswered.set(renewals, startedAt);
     try {
       const written = await place.map.update(key, value, this.#revision);
@@ -210,7 +215,7 @@ export class Tenure {
         this.#unanswered.delete(renewals);
         return await this.#settle(tenure);
       }
-      place.view.noteOwnWrite({ key, value, revision: written.revision });
+      place.view.noteOwnWrite({ key, value, revision: written.revision }, sent);
       return this.#renewed(tenure, written.revision, renewals, startedAt);
     } catch (error) {
       place.failed(error);
