@@ -16,6 +16,14 @@ export interface Change {
   readonly revision: number;
 }
 
+/** The store was found to be another one than before: what was remembered about the former one no longer holds. */
+export interface Renewal {
+  /** Which part of the store, by the name that the store's own tools give it. */
+  readonly bucket: string;
+  /** `recreated`: the bucket is a new one. `rolledBack`: the same bucket has lost its last writes, as a restored one has. */
+  readonly how: "recreated" | "rolledBack";
+}
+
 /** What a watch calls. Listeners must not throw; each call is synchronous and in the order of revisions. */
 export interface WatchListener {
   /** First every live entry under the prefix, then every change to one, each at least once. */
@@ -24,9 +32,9 @@ export interface WatchListener {
   current(): void;
   /**
    * Something may have been missed. Every live entry is delivered again, then `current()`; what is not delivered by
-   * then no longer exists.
+   * then no longer exists. Revisions may count from 1 again. With `renewal`, the store is known to be another one.
    */
-  doubt(): void;
+  doubt(renewal?: Renewal): void;
   /** It cannot begin, for a reason that waiting does not mend: ERR_STORE_PERMISSION or ERR_STORE_SETTINGS. It tries on. */
   failed?(error: Error): void;
 }
@@ -34,6 +42,8 @@ export interface WatchListener {
 export interface Watch {
   /** No listener is called any more once this has resolved. */
   close(): Promise<void>;
+  /** Has everything delivered again, after a `doubt()`. Where it is missing, closing it and watching again does the same. */
+  refresh?(): void;
 }
 
 /**

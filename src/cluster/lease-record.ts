@@ -54,9 +54,10 @@ export class LeaseRecord {
         const moment = momentOf(clock);
         const renewals = (this.#renewalsTried += 1);
         const value = this.write({ tenure: tenure.number, acquired: tenure.acquired, renewals });
+        const sent = view.moment();
         const written = await this.#noting(renewals, moment, () => map.update(key, value, revision));
         if (written.ok) {
-          view.noteOwnWrite({ key, value, revision: written.revision });
+          view.noteOwnWrite({ key, value, revision: written.revision }, sent);
           this.#unanswered = undefined;
           return { type: "RENEWED", tenure: { ...tenure, revision: written.revision, renewals, ...moment } };
         }
@@ -96,9 +97,10 @@ export class LeaseRecord {
     let { revision } = tenure;
     for (let attempt = 1; attempt <= tries; attempt += 1) {
       const value = end?.();
+      const sent = view.moment();
       const written = await (value === undefined ? map.delete(key, revision) : map.update(key, value, revision));
       if (written.ok) {
-        view.noteOwnWrite({ key, value, revision: written.revision });
+        view.noteOwnWrite({ key, value, revision: written.revision }, sent);
         return written.revision;
       }
       const entry = await this.read();
@@ -124,8 +126,9 @@ export class LeaseRecord {
   /** The record as the store has it now. */
   protected async read(): Promise<Entry | undefined> {
     const { map, view, key } = this.#options;
+    const sent = view.moment();
     const entry = await map.get(key);
-    view.noteOwnWrite(entry ?? { key, value: undefined, revision: 0 });
+    view.noteOwnWrite(entry ?? { key, value: undefined, revision: 0 }, sent);
     return entry;
   }
 

@@ -84,10 +84,11 @@ export class OwnRecord extends LeaseRecord {
     const { map, view, key } = this.#options;
     this.#number += 1;
     const value = this.write({ tenure: this.#number, acquired: 0, renewals: 0 });
+    const sent = view.moment();
     try {
       const written = await (seen ? map.update(key, value, seen.revision) : map.create(key, value));
       if (written.ok) {
-        view.noteOwnWrite({ key, value, revision: written.revision });
+        view.noteOwnWrite({ key, value, revision: written.revision }, sent);
         return written.revision;
       }
     } catch (error) {

@@ -96,7 +96,7 @@ export class Executor implements Employer {
       pause: () => sleep(host.clock, pauseAfterFailure),
     });
     this.#partitions.set(number, partition);
-    this.#outages.ended(shard);
+    this.#outages.answered(shard);
     if (this.#halted) partition.leave("the queue stops executing");
     partition.open();
   }

@@ -146,8 +146,10 @@ export function wakeAt({ due, retryAt }: QueueRecord): number {
 export function readQueueRecord(value: string): QueueRecord | undefined {
   try {
     const record = JSON.parse(value) as Partial<QueueRecord> | null;
-    const intact = record?.v === 1 && typeof record.id === "string" && Number.isFinite(record.due);
-    return intact ? (record as QueueRecord) : undefined;
+    if (record?.v !== 1 || typeof record.id !== "string") return undefined;
+    // JSON can spell an infinite number (1e999). A task that waits for ever would be lost without a word.
+    const { due, retryAt = due } = record;
+    return Number.isFinite(due) && Number.isFinite(retryAt) ? (record as QueueRecord) : undefined;
   } catch {
     return undefined;
   }

@@ -32,7 +32,10 @@ export class NatsMap implements RevisionMap {
     private readonly link: NatsLink,
     name: string,
   ) {
-    this.bucket = new NatsBucket(link, name);
+    this.bucket = new NatsBucket(link, name, () => {
+      this.marks.forget();
+      for (const watch of this.watches) watch.refresh();
+    });
     this.marks = new NatsMarks(link, this.bucket.name);
   }
 
@@ -129,7 +132,8 @@ export class NatsMap implements RevisionMap {
   /** An update or a deletion at a revision, tried again only where the refusal may have been a false one. */
   private async replace(key: string, revision: number, write: () => Promise<Attempt>): Promise<Written> {
     await this.prepare(key);
-    if (!Number.isSafeInteger(revision) || revision < 1 || this.marks.has(revision)) return { ok: false };
+    if (!Number.isSafeInteger(revision) || revision < 1) return { ok: false };
+    if (this.marks.has(revision) && !(await this.isLive(key, revision))) return { ok: false };
     for (let attempt = 1; ; attempt += 1) {
       const answer = await write();
       if ("revision" in answer) return { ok: true, revision: answer.revision };
@@ -138,6 +142,14 @@ export class NatsMap implements RevisionMap {
       if (stored?.revision !== revision || stored.value === undefined) return { ok: false };
       await this.pause(key, attempt);
     }
+  }
+
+  /** What is remembered of a stream may be of a former one: the stream itself decides. */
+  private async isLive(key: string, revision: number): Promise<boolean> {
+    const stored = await this.read(key);
+    if (stored?.revision !== revision || stored.value === undefined) return false;
+    this.marks.forget(revision);
+    return true;
   }
 
   private put(key: string, value: string, revision: number): Promise<Attempt> {

@@ -20,6 +20,9 @@ export interface ClaimsOptions extends Holding {
   delayAfter: (tick: number | null) => number;
 }
 
+/** So many looks follow each other at once where others write the record meanwhile. */
+const looksAtOnce = 4;
+
 /** Where a look at the record leads: callbacks, because ten thousand looks at once must be cheap. */
 interface Answers {
   readonly verdict: (verdict: Verdict) => void;
@@ -39,7 +42,7 @@ export class Claims {
   #tickSeen: { tick: number | null; at: number } | undefined;
   #attempted = "";
   /** The record at the revision that was read last: parsing costs more than the rest of a look. */
-  #parsed: { revision: number; read: ReadRecord } | undefined;
+  #parsed: { revision: number; value: string; read: ReadRecord } | undefined;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -59,8 +62,9 @@ export class Claims {
 
   #read(entry: Entry | undefined): ReadRecord {
     if (entry === undefined) return { kind: "none" };
-    if (this.#parsed?.revision !== entry.revision) {
-      this.#parsed = { revision: entry.revision, read: readRecord(entry.value) };
+    // Where a store was made again, an old revision may belong to another value.
+    if (this.#parsed?.revision !== entry.revision || this.#parsed.value !== entry.value) {
+      this.#parsed = { revision: entry.revision, value: entry.value, read: readRecord(entry.value) };
     }
     return this.#parsed.read;
   }
@@ -74,7 +78,7 @@ export class Claims {
    * Decides, and claims if the task is due (or triggered) and free; answers once, at once where nothing has to be
    * written.
    */
-  check(triggered: boolean, answer: (verdict: Verdict) => void): void {
+  check(triggered: boolean, answer: (verdict: Verdict) => void, looks = 1): void {
     const place = this.#options.place();
     if (place === undefined) {
       answer({ type: "UNREACHABLE" });
@@ -86,16 +90,21 @@ export class Claims {
         place.failed(error);
         answer({ type: "UNREACHABLE" });
       },
-      again: () => void this.#readAgain(place).then(() => this.check(triggered, answer), to.failed),
+      // A record that changes under every look is looked at later, with the pause of a store that does not answer.
+      again: () => {
+        if (looks >= looksAtOnce) answer({ type: "UNREACHABLE" });
+        else void this.#readAgain(place).then(() => this.check(triggered, answer, looks + 1), to.failed);
+      },
     };
     this.#look(place, triggered, to);
   }
 
   /** The record had changed under us. */
   async #readAgain(place: RecordPlace): Promise<void> {
+    const sent = place.view.moment();
     const entry = await place.map.get(this.#options.key);
     place.answered();
-    place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 });
+    place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 }, sent);
   }
 
   #look(place: RecordPlace, triggered: boolean, to: Answers): void {
@@ -203,6 +212,7 @@ export class Claims {
   ): void {
     const { key } = this.#options;
     const value = JSON.stringify(record);
+    const sent = place.view.moment();
     const write = entry === undefined ? place.map.create(key, value) : place.map.update(key, value, entry.revision);
     write.then((written) => {
       place.answered();
@@ -210,21 +220,18 @@ export class Claims {
         to.again();
         return;
       }
-      this.#note(place, { key, value, revision: written.revision }, record);
+      const { revision } = written;
+      this.#parsed = { revision, value, read: { kind: "record", record } };
+      place.view.noteOwnWrite({ key, value, revision }, sent);
       let verdict: Verdict;
       try {
-        verdict = stored(written.revision);
+        verdict = stored(revision);
       } catch (error) {
         to.failed(error);
         return;
       }
       to.verdict(verdict);
     }, to.failed);
-  }
-
-  #note(place: RecordPlace, entry: Entry, record: TaskRecord): void {
-    this.#parsed = { revision: entry.revision, read: { kind: "record", record } };
-    place.view.noteOwnWrite(entry);
   }
 
   /** From now on nobody renews: the claim runs out by itself (`N12`). */
@@ -253,7 +260,7 @@ export class Claims {
       if (revision === undefined) return { stored: false, afterwards: { then: "look" } };
       const paused = claim.pausedByOthers;
       const record = paused === (next.paused ?? false) ? next : { ...next, paused };
-      this.#parsed = { revision, read: { kind: "record", record } };
+      this.#parsed = { revision, value: JSON.stringify(record), read: { kind: "record", record } };
       return { stored: true, afterwards: this.#afterwards(record) };
     });
   }
