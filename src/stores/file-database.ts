@@ -1,9 +1,10 @@
-import { mkdirSync, realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Database, RootDatabase } from "lmdb";
 import { OstinatoError } from "../errors";
 import { checkDataFile } from "./file-check";
 import { commitError, pathError } from "./file-errors";
+import { prepareFolder } from "./file-path";
 import { readCounters, writeCounters, type Counters } from "./file-records";
 
 const format = "1";
@@ -39,7 +40,7 @@ export class FileDatabase {
 
   private constructor(readonly path: string) {
     this.dataFile = join(path, "data.mdb");
-    if (statSync(this.dataFile, { throwIfNoEntry: false })) checkDataFile(path, this.dataFile);
+    checkDataFile(path, this.dataFile);
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- the native module is loaded by those who use it
     const lmdb = require("lmdb") as typeof import("lmdb");
     this.root = lmdb.open<string, Buffer>({
@@ -63,8 +64,7 @@ export class FileDatabase {
   /** The database of this folder, shared by every store of the process that names it. */
   static open(path: string): FileDatabase {
     try {
-      mkdirSync(path, { recursive: true });
-      const real = realpathSync(path);
+      const real = prepareFolder(path, warnOnce);
       let database = opened.get(real);
       if (!database) opened.set(real, (database = new FileDatabase(real)));
       database.users += 1;
@@ -162,3 +162,11 @@ export class FileDatabase {
 }
 
 const opened = new Map<string, FileDatabase>();
+
+const warned = new Set<string>();
+
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  process.emitWarning(message, { code: "OSTINATO_FILE_MODE" });
+}
