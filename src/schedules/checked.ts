@@ -40,6 +40,15 @@ export function identityOf(schedule: Schedule): string {
   return timeZone === undefined || text.includes(timeZone) ? text : `${text} in ${timeZone}`;
 }
 
+/** The tick after an instant, for reports: undefined too when the schedule throws. */
+export function nextIfAny(schedule: Schedule, after: number): number | undefined {
+  try {
+    return schedule.next(new Date(after))?.getTime();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Nobody outside is trusted with the fields themselves: they are read once. */
 function fieldsOf(option: string, given: Schedule): Partial<Record<keyof Schedule, unknown>> {
   try {

@@ -11,6 +11,7 @@ import type { Host } from "./host";
 import { Overdue } from "./overdue";
 import { RunReport } from "./run-report";
 import { resultOf, startRun, type RunEnd } from "./run";
+import { nextIfAny } from "../schedules/checked";
 import { abortContext, contextFor, type Progress, type RunContext } from "./run-context";
 import { spawnActor, stopActor } from "./spawn";
 import { StartDelay } from "./start-delay";
@@ -43,6 +44,9 @@ export class TaskChild implements Child, TaskEffects {
   #context: RunContext | undefined;
   #end: RunEnd = { outcome: "succeeded" };
   #verdict: Verdict | undefined;
+  /** Its schedule has ended, and its supervisor knows. */
+  #isExhausted = false;
+  #isDisposed = false;
 
   constructor(spec: ParsedSpec, host: Host, parent: AnyActorRef, onExit: OnExit) {
     this.name = spec.name;
@@ -94,6 +98,7 @@ export class TaskChild implements Child, TaskEffects {
     this.#stopping.reset();
     this.#host.formerRuns.whenEnded(this.name, () => {
       if (this.#stopping.requested) return;
+      this.#isExhausted = false;
       this.claims.started();
       this.#send({ type: "START" });
     });
@@ -124,6 +129,8 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
+    this.trigger.stopped();
     this.#wait.end();
     this.overdue.forget();
     this.#stopping.ended();
@@ -153,8 +160,9 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   requestRun(): Promise<TriggerResult> {
-    const started = this.context.because !== "unstarted" && !this.#stopping.requested;
-    return this.trigger.request(this.state, started);
+    const { because } = this.context;
+    const hasEnded = this.#isDisposed || (this.state === "finished" && because !== "exhausted");
+    return this.trigger.request(this.state, because !== "unstarted" && !hasEnded && !this.#stopping.requested);
   }
 
   pause(): void {
@@ -204,7 +212,7 @@ export class TaskChild implements Child, TaskEffects {
       this.progress = progress;
       report.tell({ type: "progress", task: name, runId, attempt, ...progress });
     });
-    if (schedule !== undefined) this.overdue.began(true, schedule.next(new Date(Math.max(tick ?? 0, 0)))?.getTime());
+    if (schedule !== undefined) this.overdue.began(true, nextIfAny(schedule, Math.max(tick ?? 0, 0)));
     this.#runReport.started(runId, record.startedAt ?? 0, context);
     this.#context = context;
     startRun({
@@ -256,15 +264,29 @@ export class TaskChild implements Child, TaskEffects {
     if (retryAt !== undefined && !continuous) this.#wait.until(retryAt);
   }
 
-  reportExit(): void {
+  reportExit({ because }: TaskMachineContext): void {
     this.#wait.end();
     this.overdue.forget();
     this.#stopping.ended();
     if (this.#stopping.requested || this.#host.formerRuns.has(this.name)) return;
+    if (because === "exhausted") {
+      this.#reportExhausted();
+      return;
+    }
     const { outcome, error } = this.#end;
     const failed = this.spec.rule === undefined && outcome !== "succeeded";
     // Not from within the actor's own step: the supervisor may stop this actor in answer.
     queueMicrotask(() => this.#onExit(this, failed ? "failure" : "success", failed ? error : undefined));
+  }
+
+  /** It stays in the tree: it can be triggered, here or through its record. */
+  #reportExhausted(): void {
+    this.#wait.active = true;
+    this.decisions.note({ type: "EXHAUSTED" }, this.claims.record);
+    if (this.#isExhausted) return;
+    this.#isExhausted = true;
+    this.#host.report.tell({ type: "exhausted", task: this.name });
+    queueMicrotask(() => this.#onExit(this, "finished"));
   }
 
   #send(event: TaskEvent): void {

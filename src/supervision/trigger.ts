@@ -17,8 +17,9 @@ export class Trigger {
     this.#actor = actor;
   }
 
-  request(state: string, started: boolean): Promise<TriggerResult> {
-    if (!started || state === "finished") return Promise.resolve({ started: false, reason: "stopped" });
+  /** @param canRun whether the task is started, and has not ended for good */
+  request(state: string, canRun: boolean): Promise<TriggerResult> {
+    if (!canRun) return Promise.resolve({ started: false, reason: "stopped" });
     if (state === "running" || this.#pending !== undefined)
       return Promise.resolve({ started: false, reason: "running" });
     return new Promise((resolve) => {
