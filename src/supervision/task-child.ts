@@ -5,8 +5,9 @@ import { ShutdownError, toError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import type { RestartKind } from "../rules/restart";
 import type { Child, OnExit } from "./child";
-import { Claims } from "./claims";
+import type { Claims } from "./claims";
 import { Decisions } from "./decisions";
+import { Exit } from "./exit";
 import type { Host } from "./host";
 import { Overdue } from "./overdue";
 import { RunReport } from "./run-report";
@@ -14,9 +15,9 @@ import { resultOf, startRun, type RunEnd } from "./run";
 import { nextIfAny } from "../schedules/checked";
 import { abortContext, contextFor, type Progress, type RunContext } from "./run-context";
 import { spawnActor, stopActor } from "./spawn";
-import { StartDelay } from "./start-delay";
 import { Stopping } from "./stopping";
 import type { ParsedSpec } from "./spec";
+import { claimsOf } from "./task-claims";
 import { own, taskLogic, type TaskEffects } from "./task-actor";
 import { Trigger, type TriggerResult } from "./trigger";
 import { Wait } from "./wait";
@@ -35,7 +36,7 @@ export class TaskChild implements Child, TaskEffects {
   progress: Progress | undefined;
   readonly spec: ParsedSpec;
   readonly #host: Host;
-  readonly #onExit: OnExit;
+  readonly #exit: Exit;
   readonly #unlisten: () => void;
   readonly #wait: Wait;
   readonly #runReport: RunReport;
@@ -44,8 +45,6 @@ export class TaskChild implements Child, TaskEffects {
   #context: RunContext | undefined;
   #end: RunEnd = { outcome: "succeeded" };
   #verdict: Verdict | undefined;
-  /** Its schedule has ended, and its supervisor knows. */
-  #isExhausted = false;
   #isDisposed = false;
 
   constructor(spec: ParsedSpec, host: Host, parent: AnyActorRef, onExit: OnExit) {
@@ -55,20 +54,9 @@ export class TaskChild implements Child, TaskEffects {
     this.retry = spec.retry;
     this.spec = spec;
     this.#host = host;
-    this.#onExit = onExit;
+    this.#exit = new Exit(spec, host, (how, error) => onExit(this, how, error));
     const key = `task.${spec.name}`;
-    const startDelay = new StartDelay(spec, host.random);
-    this.claims = new Claims({
-      key,
-      nodeId: host.nodeId,
-      place: () => host.placeOf(spec.exclusive),
-      rule: spec.rule,
-      lease: spec.exclusive ? spec.lease : Infinity,
-      retry: spec.retry,
-      clock: host.clock,
-      random: host.random,
-      newRunId: () => host.newRunId(),
-      delayAfter: (tick) => startDelay.after(tick),
+    this.claims = claimsOf(key, spec, host, {
       onLost: (error) => {
         this.#abortRun(error);
         this.#send({ type: "LEASE_LOST" });
@@ -98,7 +86,7 @@ export class TaskChild implements Child, TaskEffects {
     this.#stopping.reset();
     this.#host.formerRuns.whenEnded(this.name, () => {
       if (this.#stopping.requested) return;
-      this.#isExhausted = false;
+      this.#exit.started();
       this.claims.started();
       this.#send({ type: "START" });
     });
@@ -160,9 +148,8 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   requestRun(): Promise<TriggerResult> {
-    const { because } = this.context;
-    const hasEnded = this.#isDisposed || (this.state === "finished" && because !== "exhausted");
-    return this.trigger.request(this.state, because !== "unstarted" && !hasEnded && !this.#stopping.requested);
+    const gone = this.#isDisposed || this.#stopping.requested;
+    return this.trigger.request(this.state, this.context.because, gone);
   }
 
   pause(): void {
@@ -270,23 +257,11 @@ export class TaskChild implements Child, TaskEffects {
     this.#stopping.ended();
     if (this.#stopping.requested || this.#host.formerRuns.has(this.name)) return;
     if (because === "exhausted") {
-      this.#reportExhausted();
-      return;
+      // It can still be triggered, here or through its record.
+      this.#wait.active = true;
+      this.decisions.note({ type: "EXHAUSTED" }, this.claims.record);
     }
-    const { outcome, error } = this.#end;
-    const failed = this.spec.rule === undefined && outcome !== "succeeded";
-    // Not from within the actor's own step: the supervisor may stop this actor in answer.
-    queueMicrotask(() => this.#onExit(this, failed ? "failure" : "success", failed ? error : undefined));
-  }
-
-  /** It stays in the tree: it can be triggered, here or through its record. */
-  #reportExhausted(): void {
-    this.#wait.active = true;
-    this.decisions.note({ type: "EXHAUSTED" }, this.claims.record);
-    if (this.#isExhausted) return;
-    this.#isExhausted = true;
-    this.#host.report.tell({ type: "exhausted", task: this.name });
-    queueMicrotask(() => this.#onExit(this, "finished"));
+    this.#exit.report(because, this.#end);
   }
 
   #send(event: TaskEvent): void {
