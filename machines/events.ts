@@ -6,7 +6,7 @@ export type Verdict =
   | { type: "HELD"; holder: string; retryIn: number }
   | { type: "RETRY_DUE_LATER"; retryAt: number }
   | { type: "UNREACHABLE" }
-  | { type: "REFUSED"; reason: string }
+  | { type: "REFUSED"; reason: string; because?: "brokenSchedule" }
   | { type: "PAUSED" }
   | { type: "EXHAUSTED" }
   | { type: "CLAIMED"; tick: number; attempt: number; fencingToken: number; runId: string };
@@ -33,8 +33,8 @@ export type TaskEvent =
   | Verdict
   | Recorded;
 
-/** How a child ended: by itself, by failing, or because it was told to. */
-export type ChildExit = "success" | "failure" | "stopped";
+/** How a child ended: by itself, by failing, because its schedule has no further run, or because it was told to. */
+export type ChildExit = "success" | "failure" | "finished" | "stopped";
 
 /** All that a supervisor's statechart (and the root's) understands. */
 export type SupervisorEvent =

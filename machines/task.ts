@@ -2,8 +2,16 @@ import { assign, setup } from "xstate";
 import type { Outcome } from "../src/task";
 import type { TaskEvent } from "./events";
 
-/** Why an idle task does not run now. */
-export type IdleReason = "unstarted" | "notDue" | "paused" | "heldElsewhere" | "storeUnreachable" | "newerRecord";
+/** Why a task that waits, or has finished, does not run now. */
+export type IdleReason =
+  | "unstarted"
+  | "notDue"
+  | "paused"
+  | "heldElsewhere"
+  | "storeUnreachable"
+  | "newerRecord"
+  | "brokenSchedule"
+  | "exhausted";
 
 /** What an inspector shows of a task; the record in the store is the truth behind it. Times are milliseconds of the wall. */
 export interface TaskMachineContext {
@@ -37,7 +45,7 @@ const unprovided = (): void => undefined;
  * `idle` waits, and its context says for what; `checking` decides whether the task is due here and, in a cluster,
  * claims the tick; `running` is one attempt, with its end recorded before anything else may begin; `backoff` waits for
  * the next attempt of the same tick (or, for long-lived work, for the supervisor's restart); `finished` has nothing
- * more to do until it is started again. The states are flat and one event makes one step, because a process may hold
+ * more to do until it is started again; where its schedule has no further tick, a trigger still runs it. The states are flat and one event makes one step, because a process may hold
  * ten thousand of these.
  *
  * No effect happens here: `awaitTick`, `check`, `abandonClaim`, `startRun`, `drain`, `awaitRetry` and `reportExit` come
@@ -86,7 +94,9 @@ export const taskMachine = setup({
         case "PAUSED":
           return { because: "paused", nextDue: undefined };
         case "REFUSED":
-          return { because: because("newerRecord"), refusal: event.reason };
+          return { because: because(event.because ?? "newerRecord"), refusal: event.reason };
+        case "EXHAUSTED":
+          return { because: "exhausted", nextDue: undefined, holder: undefined, refusal: undefined };
         default:
           return {};
       }
@@ -98,8 +108,9 @@ export const taskMachine = setup({
     }),
     noteEnd: assign(({ event, context }): Partial<TaskMachineContext> => {
       if (event.type !== "RECORDED") return {};
+      const isExhausted = event.then === "finished" && !context.continuous;
       return {
-        because: context.paused ? "paused" : "notDue",
+        because: isExhausted ? "exhausted" : context.paused ? "paused" : "notDue",
         outcome: event.outcome,
         error: event.error,
         runs: context.runs + 1,
@@ -114,6 +125,7 @@ export const taskMachine = setup({
     started: ({ context }) => context.because !== "unstarted",
     stopping: ({ context }) => context.stopping,
     paused: ({ context }) => context.paused,
+    exhausted: ({ context }) => context.because === "exhausted",
     looksAgain: ({ event }) => event.type === "RECORDED" && event.then === "look",
     finishes: ({ event }) => event.type === "RECORDED" && event.then === "finished",
     backsOff: ({ event }) => event.type === "RECORDED" && event.then === "backoff",
@@ -175,7 +187,10 @@ export const taskMachine = setup({
           { guard: "paused", target: "idle", actions: "noteVerdict" },
           { target: "backoff", actions: "noteVerdict" },
         ],
-        EXHAUSTED: "finished",
+        EXHAUSTED: [
+          { guard: "stopping", target: "finished" },
+          { target: "finished", actions: "noteVerdict" },
+        ],
         PAUSE: { actions: "notePause" },
         RESUME: { actions: "noteResume" },
         STOP: { actions: "noteStop" },
@@ -214,6 +229,8 @@ export const taskMachine = setup({
       exit: "noteRestart",
       on: {
         START: "checking",
+        CHANGED: { guard: "exhausted", target: "checking" },
+        TRIGGER: { guard: "exhausted", target: "checking" },
         AWAIT_RESTART: { target: "backoff", actions: "noteRestartDelay" },
       },
     },

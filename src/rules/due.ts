@@ -1,5 +1,5 @@
 import type { Schedule } from "../schedule";
-import { planTicks, type Misfire } from "./misfire";
+import { planTicks, type Misfire, type TickPlan } from "./misfire";
 import type { TaskRecord } from "./task-record";
 
 /** How a task wants missed ticks dealt with; all in milliseconds. */
@@ -53,15 +53,7 @@ function nextTick(record: TaskRecord, rule: DueRule, now: number, sinceTick: num
       : { kind: "wait", until: record.since };
   }
   const last = record.tick ?? record.since;
-  const plan = planTicks({
-    schedule,
-    last,
-    now,
-    grace: rule.grace,
-    misfire: rule.misfire,
-    limit: rule.misfireLimit,
-    maxAge: rule.misfireMaxAge,
-  });
+  const plan = planFrom(last, rule, now);
   const first = plan.run[0];
   if (first !== undefined) {
     return { kind: "run", tick: first.at, attempt: 1, ...catchUpOf(record, first.catchUp) };
@@ -71,6 +63,18 @@ function nextTick(record: TaskRecord, rule: DueRule, now: number, sinceTick: num
   if (elapsed === undefined || plan.handled !== last) return { kind: "wait", until: plan.next };
   if (sinceTick >= elapsed.every) return { kind: "run", tick: last + elapsed.every, attempt: 1 };
   return { kind: "wait", until: Math.min(plan.next, now + elapsed.every - sinceTick) };
+}
+
+/** A schedule that fails further on does not take the tick that has come with it. */
+function planFrom(last: number, rule: DueRule, now: number): TickPlan {
+  const { schedule, grace, misfire, misfireLimit: limit, misfireMaxAge: maxAge } = rule;
+  try {
+    return planTicks({ schedule, last, now, grace, misfire, limit, maxAge });
+  } catch (error) {
+    const at = schedule.next(new Date(last))?.getTime() ?? Infinity;
+    if (at > now || (misfire === "skip" && now - at > grace)) throw error;
+    return { run: [{ at }], handled: at, next: undefined };
+  }
 }
 
 /** The rest of a row of missed ticks goes on counting where the one before it stood. */

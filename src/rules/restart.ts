@@ -23,7 +23,8 @@ export interface ExitQuestion {
   /** In start order, the exited child among them. */
   readonly children: readonly ChildState[];
   readonly exited: string;
-  readonly how: "success" | "failure";
+  /** `finished`: its schedule has no further run, so that there is nothing to restart it for. */
+  readonly how: "success" | "failure" | "finished";
 }
 
 /** What is to be done about a child that ended by itself. */
@@ -45,7 +46,8 @@ export function decide(question: ExitQuestion): ExitDecision {
   const index = children.findIndex((child) => child.name === exited);
   const child = children[index];
   if (child === undefined) return { restart: false, stop: [], start: [], remove: [], shutdown: false };
-  if (child.restart === "temporary" || (child.restart === "transient" && how === "success")) {
+  const restarts = how === "finished" ? false : child.restart === "permanent" || how === "failure";
+  if (child.restart === "temporary" || !restarts) {
     const remove = child.restart === "temporary" ? [exited] : [];
     return { restart: false, stop: [], start: [], remove, shutdown: endsAll(child, autoShutdown, children) };
   }

@@ -3,6 +3,8 @@ import { hashName } from "../identity";
 import type { Schedule } from "../schedule";
 import { refuse, requireFunction, show } from "../validate";
 
+type Fields = Partial<Record<"next" | "elapsed" | "timeZone", unknown>>;
+
 const checked = new WeakSet<Schedule>();
 /** A schedule's text is stored, logged and shown: longer ones are cut, and told apart by a hash. */
 const maxText = 200;
@@ -40,11 +42,20 @@ export function identityOf(schedule: Schedule): string {
   return timeZone === undefined || text.includes(timeZone) ? text : `${text} in ${timeZone}`;
 }
 
-/** Nobody outside is trusted with the fields themselves: they are read once. */
-function fieldsOf(option: string, given: Schedule): Partial<Record<keyof Schedule, unknown>> {
+/** The tick after an instant, for reports: undefined too when the schedule throws. */
+export function nextIfAny(schedule: Schedule, after: number): number | undefined {
   try {
-    const { next, elapsed, timeZone } = given;
-    return { next, timeZone, elapsed: elapsed && { ...elapsed } };
+    return schedule.next(new Date(after))?.getTime();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Nobody outside is trusted with the fields themselves: they are read once. */
+function fieldsOf(option: string, given: Schedule): Fields {
+  try {
+    const { next, elapsed, timeZone }: Fields = given as Fields;
+    return { next, timeZone, elapsed: typeof elapsed === "object" ? { ...elapsed } : elapsed };
   } catch {
     refuse(option, "a schedule whose fields can be read", given);
   }

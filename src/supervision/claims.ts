@@ -1,5 +1,5 @@
 import type { Afterwards, Verdict } from "../../machines/events";
-import { OstinatoError } from "../errors";
+import { OstinatoError, toError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
 import { fencingToken, mayTake, momentOf, mustStop } from "../rules/lease";
@@ -129,7 +129,18 @@ export class Claims {
       to.verdict({ type: "PAUSED" });
       return;
     }
-    const decision = this.#decide(record, triggered);
+    let decision: Due;
+    try {
+      decision = this.#decide(record, triggered);
+    } catch (error) {
+      // Only the schedule can have thrown.
+      to.verdict({
+        type: "REFUSED",
+        because: "brokenSchedule",
+        reason: `its schedule failed: ${toError(error).message}`,
+      });
+      return;
+    }
     if (decision.kind === "run") {
       this.#claim(place, seen?.entry, record, decision, to);
       return;
@@ -268,7 +279,12 @@ export class Claims {
   /** What the task waits for now that its record says `record`. */
   #afterwards(record: TaskRecord): Afterwards {
     if (this.#options.rule === undefined) return { then: "finished" };
-    const decision = this.#decide(record, false);
+    let decision: Due;
+    try {
+      decision = this.#decide(record, false);
+    } catch {
+      return { then: "look" };
+    }
     if (decision.kind === "exhausted") return { then: "finished" };
     if (decision.kind === "retryLater") return { then: "backoff", retryAt: decision.at };
     // What is due already gets its turn from a timer, so that a task that is always late leaves room for the others.

@@ -23,4 +23,5 @@ export type DecisionKind =
   | "paused"
   | "storeUnreachable"
   | "newerRecord"
+  | "brokenSchedule"
   | "exhausted";

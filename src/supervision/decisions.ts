@@ -1,5 +1,6 @@
 import type { Verdict } from "../../machines/events";
 import type { TaskRecord } from "../rules/task-record";
+import { nextIfAny } from "../schedules/checked";
 import type { Decision, DecisionKind } from "./decision";
 import type { Host } from "./host";
 import type { ParsedSpec } from "./spec";
@@ -53,7 +54,7 @@ export class Decisions {
     const { rule } = this.#spec;
     const tick = record?.tick;
     if (rule?.misfire === "skip" && typeof tick === "number") {
-      const passed = rule.schedule.next(new Date(tick))?.getTime() ?? Infinity;
+      const passed = nextIfAny(rule.schedule, tick) ?? Infinity;
       if (passed < this.#host.clock.now() - rule.grace && this.#keep("missed", passed)) this.#tell();
     }
     this.#keep("notDue", nextDue);
@@ -68,7 +69,7 @@ export class Decisions {
       case "UNREACHABLE":
         return this.#keep("storeUnreachable", NaN);
       case "REFUSED":
-        return this.#keep("newerRecord", NaN, verdict.reason);
+        return this.#keep(verdict.because ?? "newerRecord", NaN, verdict.reason);
       case "PAUSED":
         return this.#keep("paused", NaN, "everywhere");
       case "EXHAUSTED":
@@ -130,5 +131,6 @@ const reasons: Record<DecisionKind, (when: string, detail: string) => string> = 
   paused: (_, where) => (where === "" ? "it is paused on this node" : "it is paused in the whole cluster"),
   storeUnreachable: () => "the store cannot be reached",
   newerRecord: (_, reason) => reason,
+  brokenSchedule: (_, reason) => reason,
   exhausted: () => "its schedule has no further tick",
 };

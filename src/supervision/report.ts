@@ -24,6 +24,7 @@ export type RuntimeEvent =
   | (About & { type: "log"; level: string; message: string; fields?: Record<string, unknown> })
   | (About & { type: "overdue"; reason: string; dueAt: Date })
   | (About & { type: "recovered"; overdueMs: number })
+  | (About & { type: "exhausted" })
   | (About & { type: "warning"; message: string; err?: Error })
   | (About & { type: "restarting"; delayMs: number; restarts: number; err?: Error })
   | (About & { type: "gaveUp"; err: Error })
@@ -34,6 +35,7 @@ const levels: Record<RuntimeEvent["type"], Level> = {
   start: "info",
   finished: "info",
   recovered: "info",
+  exhausted: "info",
   online: "info",
   reconnect: "info",
   progress: "debug",
@@ -181,6 +183,12 @@ export class Report {
         log.info(
           { event: "RECOVERED", task: event.task, overdueMs: event.overdueMs },
           this.#line("RECOVERED", event.task),
+        );
+        return;
+      case "exhausted":
+        log.info(
+          { event: "EXHAUSTED", task: event.task },
+          this.#line("EXHAUSTED", event.task, ", its schedule has no further run"),
         );
         return;
       case "progress":

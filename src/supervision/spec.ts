@@ -102,7 +102,10 @@ export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
   if (name.length > 512) refuse("name", "at most 512 characters", name);
   refuseUnknown(`task "${name}"`, spec, optionNames);
   const continuous = spec.schedule === undefined;
-  const cycles = spec.schedule === undefined ? undefined : parseCycles(spec, checkedSchedule("schedule", spec.schedule), defaults.now);
+  const cycles =
+    spec.schedule === undefined
+      ? undefined
+      : parseCycles(spec, checkedSchedule("schedule", spec.schedule), defaults.now);
   return {
     name,
     run: requireFunction("run", spec.run),
@@ -178,6 +181,8 @@ function firstTick(schedule: Schedule, now: number): Date | undefined {
     return schedule.next(new Date(now));
   } catch (cause) {
     const { message } = toError(cause);
-    throw new OstinatoError("ERR_INVALID_SCHEDULE", `schedule: expected a next() that works; got: ${message}`, { cause });
+    throw new OstinatoError("ERR_INVALID_SCHEDULE", `schedule: expected a next() that works; got: ${message}`, {
+      cause,
+    });
   }
 }

@@ -11,7 +11,7 @@ export interface TaskEffects {
   drainRun(): void;
   awaitTick(context: TaskMachineContext): void;
   awaitRetry(context: TaskMachineContext): void;
-  reportExit(): void;
+  reportExit(context: TaskMachineContext): void;
 }
 
 /** One machine serves every task, so that a task costs an actor and not a machine; each actor's effects are looked up here. */
@@ -32,6 +32,6 @@ export const taskLogic = taskMachine.provide({
     drain: ({ self }: Self) => owners.get(self)?.drainRun(),
     awaitTick: ({ self, context }) => owners.get(self)?.awaitTick(context),
     awaitRetry: ({ self, context }) => owners.get(self)?.awaitRetry(context),
-    reportExit: ({ self }: Self) => owners.get(self)?.reportExit(),
+    reportExit: ({ self, context }) => owners.get(self)?.reportExit(context),
   },
 });

@@ -5,17 +5,19 @@ import { ShutdownError, toError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import type { RestartKind } from "../rules/restart";
 import type { Child, OnExit } from "./child";
-import { Claims } from "./claims";
+import type { Claims } from "./claims";
 import { Decisions } from "./decisions";
+import { Exit } from "./exit";
 import type { Host } from "./host";
 import { Overdue } from "./overdue";
 import { RunReport } from "./run-report";
 import { resultOf, startRun, type RunEnd } from "./run";
+import { nextIfAny } from "../schedules/checked";
 import { abortContext, contextFor, type Progress, type RunContext } from "./run-context";
 import { spawnActor, stopActor } from "./spawn";
-import { StartDelay } from "./start-delay";
 import { Stopping } from "./stopping";
 import type { ParsedSpec } from "./spec";
+import { claimsOf } from "./task-claims";
 import { own, taskLogic, type TaskEffects } from "./task-actor";
 import { Trigger, type TriggerResult } from "./trigger";
 import { Wait } from "./wait";
@@ -34,7 +36,7 @@ export class TaskChild implements Child, TaskEffects {
   progress: Progress | undefined;
   readonly spec: ParsedSpec;
   readonly #host: Host;
-  readonly #onExit: OnExit;
+  readonly #exit: Exit;
   readonly #unlisten: () => void;
   readonly #wait: Wait;
   readonly #runReport: RunReport;
@@ -43,6 +45,7 @@ export class TaskChild implements Child, TaskEffects {
   #context: RunContext | undefined;
   #end: RunEnd = { outcome: "succeeded" };
   #verdict: Verdict | undefined;
+  #isDisposed = false;
 
   constructor(spec: ParsedSpec, host: Host, parent: AnyActorRef, onExit: OnExit) {
     this.name = spec.name;
@@ -51,20 +54,9 @@ export class TaskChild implements Child, TaskEffects {
     this.retry = spec.retry;
     this.spec = spec;
     this.#host = host;
-    this.#onExit = onExit;
+    this.#exit = new Exit(spec, host, (how, error) => onExit(this, how, error));
     const key = `task.${spec.name}`;
-    const startDelay = new StartDelay(spec, host.random);
-    this.claims = new Claims({
-      key,
-      nodeId: host.nodeId,
-      place: () => host.placeOf(spec.exclusive),
-      rule: spec.rule,
-      lease: spec.exclusive ? spec.lease : Infinity,
-      retry: spec.retry,
-      clock: host.clock,
-      random: host.random,
-      newRunId: () => host.newRunId(),
-      delayAfter: (tick) => startDelay.after(tick),
+    this.claims = claimsOf(key, spec, host, {
       onLost: (error) => {
         this.#abortRun(error);
         this.#send({ type: "LEASE_LOST" });
@@ -94,6 +86,7 @@ export class TaskChild implements Child, TaskEffects {
     this.#stopping.reset();
     this.#host.formerRuns.whenEnded(this.name, () => {
       if (this.#stopping.requested) return;
+      this.#exit.started();
       this.claims.started();
       this.#send({ type: "START" });
     });
@@ -124,6 +117,8 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
+    this.trigger.stopped();
     this.#wait.end();
     this.overdue.forget();
     this.#stopping.ended();
@@ -153,8 +148,8 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   requestRun(): Promise<TriggerResult> {
-    const started = this.context.because !== "unstarted" && !this.#stopping.requested;
-    return this.trigger.request(this.state, started);
+    const gone = this.#isDisposed || this.#stopping.requested;
+    return this.trigger.request(this.state, this.context.because, gone);
   }
 
   pause(): void {
@@ -204,7 +199,7 @@ export class TaskChild implements Child, TaskEffects {
       this.progress = progress;
       report.tell({ type: "progress", task: name, runId, attempt, ...progress });
     });
-    if (schedule !== undefined) this.overdue.began(true, schedule.next(new Date(Math.max(tick ?? 0, 0)))?.getTime());
+    if (schedule !== undefined) this.overdue.began(true, nextIfAny(schedule, Math.max(tick ?? 0, 0)));
     this.#runReport.started(runId, record.startedAt ?? 0, context);
     this.#context = context;
     startRun({
@@ -256,15 +251,17 @@ export class TaskChild implements Child, TaskEffects {
     if (retryAt !== undefined && !continuous) this.#wait.until(retryAt);
   }
 
-  reportExit(): void {
+  reportExit({ because }: TaskMachineContext): void {
     this.#wait.end();
     this.overdue.forget();
     this.#stopping.ended();
     if (this.#stopping.requested || this.#host.formerRuns.has(this.name)) return;
-    const { outcome, error } = this.#end;
-    const failed = this.spec.rule === undefined && outcome !== "succeeded";
-    // Not from within the actor's own step: the supervisor may stop this actor in answer.
-    queueMicrotask(() => this.#onExit(this, failed ? "failure" : "success", failed ? error : undefined));
+    if (because === "exhausted") {
+      // It can still be triggered, here or through its record.
+      this.#wait.active = true;
+      this.decisions.note({ type: "EXHAUSTED" }, this.claims.record);
+    }
+    this.#exit.report(because, this.#end);
   }
 
   #send(event: TaskEvent): void {

@@ -1,5 +1,6 @@
 import type { AnyActorRef } from "xstate";
 import type { Verdict } from "../../machines/events";
+import type { IdleReason } from "../../machines/task";
 import type { Outcome } from "../task";
 
 /** What became of a `trigger()`. */
@@ -17,8 +18,9 @@ export class Trigger {
     this.#actor = actor;
   }
 
-  request(state: string, started: boolean): Promise<TriggerResult> {
-    if (!started || state === "finished") return Promise.resolve({ started: false, reason: "stopped" });
+  request(state: string, because: IdleReason, gone: boolean): Promise<TriggerResult> {
+    const hasEnded = gone || (state === "finished" && because !== "exhausted");
+    if (hasEnded || because === "unstarted") return Promise.resolve({ started: false, reason: "stopped" });
     if (state === "running" || this.#pending !== undefined)
       return Promise.resolve({ started: false, reason: "running" });
     return new Promise((resolve) => {
