@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from "nats";
 import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
-import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
+import { readOptions, refuse, requireInteger, requireOneOf } from "../validate";
 import { addressOptions, withoutSecrets } from "./nats-address";
 
 /**
@@ -52,8 +52,8 @@ const connectionDefaults: ConnectionOptions = {
   noAsyncTraces: true,
 };
 
-export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock): NatsSettings {
-  refuseUnknown("natsStore", options, [...ours, ...theirs]);
+export function parseNatsOptions(given: NatsStoreOptions, defaultClock: Clock): NatsSettings {
+  const options = readOptions("natsStore", given, [...ours, ...theirs]);
   const { namespace = "ostinato", replicas, storage, requestTimeout, clock = defaultClock, ...connection } = options;
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);

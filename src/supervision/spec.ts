@@ -8,18 +8,21 @@ import type { Schedule } from "../schedule";
 import type { Task } from "../task";
 import { formatDuration } from "../duration";
 import {
+  hasMethod,
+  quoted,
+  readOpenOptions,
+  readOptions,
   refuse,
-  refuseUnknown,
   requireBoolean,
-  requireFunction,
   requireInteger,
+  requireName,
   requireOneOf,
-  requireString,
+  requireWork,
 } from "../validate";
 
 /** What to run, when, and what to do when it goes wrong. */
 export interface SpawnSpec {
-  /** Unique in the runtime, and the task's identity in the cluster: non-empty, at most 512 characters. */
+  /** Unique in the runtime, and the task's identity in the cluster: non-empty, at most 512 bytes of UTF-8. */
   name: string;
   /** When to run. Left out: long-lived work, which runs from the start and is restarted when it ends. */
   schedule?: Schedule;
@@ -94,16 +97,14 @@ const day = 86_400_000;
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
-export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
-  if (typeof spec !== "object" || (spec as unknown) === null) refuse("spawn", "an object with name and run", spec);
-  const name = requireString("name", spec.name);
-  if (name.length > 512) refuse("name", "at most 512 characters", name);
-  refuseUnknown(`task "${name}"`, spec, optionNames);
+export function parseSpec(given: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
+  const name = requireName("name", readOpenOptions("spawn", given, "an object with name and run").name);
+  const spec = readOptions(`task ${quoted(name)}`, given, optionNames);
   const continuous = spec.schedule === undefined;
   const cycles = spec.schedule === undefined ? undefined : parseCycles(spec, spec.schedule, defaults.now);
   return {
     name,
-    run: requireFunction("run", spec.run),
+    run: requireWork("run", spec.run),
     rule: cycles?.rule,
     maxCycle: cycles?.maxCycle ?? 180 * minute,
     timeout: spec.timeout === undefined ? undefined : parseDuration("timeout", spec.timeout),
@@ -124,7 +125,7 @@ export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
 }
 
 function parseCycles(spec: SpawnSpec, schedule: Schedule, now: number): { rule: DueRule; maxCycle: number } {
-  requireFunction("schedule.next", (schedule as Partial<Schedule> | null)?.next);
+  if (!hasMethod(schedule, "next")) refuse("schedule", 'a schedule such as interval("1h")', schedule);
   const period = periodOf(schedule, now);
   const minCycle =
     spec.minCycle === undefined ? Math.min(5 * minute, period / 2) : parseDuration("minCycle", spec.minCycle);
