@@ -1,3 +1,5 @@
+import { read } from "./foreign";
+
 export { toError } from "./foreign";
 
 /**
@@ -88,6 +90,6 @@ export class LeaseLostError extends OstinatoError {
 
 /** Whether it says that the store is out of reach at the moment, which may pass. */
 export function isOutage(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
+  const code = read(error, "code");
   return code === "ERR_STORE_UNAVAILABLE" || code === "ERR_STORE_UNKNOWN";
 }

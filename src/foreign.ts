@@ -12,6 +12,7 @@ export {
   longestStack,
   plainOf,
   read,
+  setOwn,
   textOf,
   type Plain,
   type PlainLimits,

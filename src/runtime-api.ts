@@ -10,7 +10,7 @@ import type { QueueOptions } from "./queue/options";
 import type { Queue } from "./queue/queue-api";
 import type { Store } from "./store";
 import type { Task } from "./task";
-import { refuse, refuseUnknown, requireBoolean, requireFunction, requireString } from "./validate";
+import { hasMethod, readOptions, refuse, requireBoolean, requireMethod, requireName } from "./validate";
 import type { SupervisorHandle, TaskHandle } from "./supervision/handles";
 import type { TreeEntry } from "./supervision/outline";
 import type { RuntimeEvent } from "./supervision/report";
@@ -89,7 +89,7 @@ const optionNames = [
 ]; // prettier-ignore
 
 /** Checked options: milliseconds, and nothing left out that does not need more than this file knows. */
-export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" | "clock"> {
+export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" | "clock" | "inspect"> {
   readonly nodeId: string;
   readonly shutdownTimeout: number;
   readonly lease: number;
@@ -97,9 +97,8 @@ export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" |
   readonly survive: boolean;
 }
 
-export function parseOptions(options: RuntimeOptions): ParsedOptions {
-  if (typeof options !== "object" || (options as unknown) === null) refuse("createRuntime", "an object", options);
-  refuseUnknown("createRuntime", options, optionNames);
+export function parseOptions(given: RuntimeOptions): ParsedOptions {
+  const options = readOptions("createRuntime", given, optionNames);
   const {
     store,
     logger,
@@ -109,20 +108,21 @@ export function parseOptions(options: RuntimeOptions): ParsedOptions {
     label = "neat-periodic-task",
     surviveUnhandledRejections = true,
   } = options;
-  if (store !== undefined) requireFunction("store.map", (store as Partial<Store> | null)?.map);
-  if (clock !== undefined) requireFunction("clock.monotonic", (clock as Partial<Clock> | null)?.monotonic);
-  if (logger !== undefined) requireFunction("logger.child", (logger as Partial<Logger> | null)?.child);
-  if (inspect !== undefined && typeof (typeof inspect === "function" ? inspect : inspect?.next) !== "function") {
+  if (store !== undefined) requireMethod("store", store, "map");
+  if (clock !== undefined) requireMethod("clock", clock, "monotonic");
+  if (logger !== undefined) requireMethod("logger", logger, "child");
+  if (inspect !== undefined && typeof inspect !== "function" && !hasMethod(inspect, "next")) {
     refuse("inspect", "a function or an observer", inspect);
   }
   return {
     ...(store === undefined ? {} : { store }),
     ...(logger === undefined ? {} : { logger }),
     ...(clock === undefined ? {} : { clock }),
-    nodeId: nodeId === undefined ? defaultNodeId() : requireString("nodeId", nodeId),
+    ...(inspect === undefined ? {} : { inspect }),
+    nodeId: nodeId === undefined ? defaultNodeId() : requireName("nodeId", nodeId),
     shutdownTimeout: parseDuration("shutdownTimeout", options.shutdownTimeout ?? "10s", { min: 0 }),
     lease: parseDuration("lease", options.lease ?? "15s", { min: 100 }),
-    label: requireString("label", label),
+    label: requireName("label", label),
     survive: requireBoolean("surviveUnhandledRejections", surviveUnhandledRejections),
   };
 }

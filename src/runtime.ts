@@ -33,6 +33,7 @@ import { observeTelemetry } from "./supervision/telemetry";
 import { makeBranch, parseBranch, type SuperviseSpec } from "./supervision/tree";
 import { reportUnhandled } from "./supervision/unhandled";
 import type { Task } from "./task";
+import { quoted } from "./validate";
 
 /**
  * Makes a runtime; nothing runs before `start()`.
@@ -72,7 +73,7 @@ class LocalRuntime implements Runtime {
   readonly #finish: Record<"resolve" | "reject", (error?: Error) => void>;
 
   constructor(options: RuntimeOptions) {
-    const { store, clock, logger, nodeId, shutdownTimeout, lease, label, survive } = parseOptions(options);
+    const { store, clock, logger, inspect, nodeId, shutdownTimeout, lease, label, survive } = parseOptions(options);
     this.clock = clock ?? systemClock;
     this.store = store ?? memoryStore();
     this.logger = logger ?? pino();
@@ -96,7 +97,7 @@ class LocalRuntime implements Runtime {
     this.finished.catch(() => undefined);
     this.#finish = finish;
     this.#host = this.#makeHost();
-    const { root, actor } = makeRoot(this.#host, options.inspect, (error) => this.#fail(error));
+    const { root, actor } = makeRoot(this.#host, inspect, (error) => this.#fail(error));
     this.#root = root;
     this.actor = actor;
     this.#queues = new Queues({
@@ -256,7 +257,7 @@ class LocalRuntime implements Runtime {
   #refuseTaken(names: readonly string[]): void {
     const taken = names.find((name) => this.actor.system.get(name) !== undefined);
     if (taken !== undefined) {
-      throw new OstinatoError("ERR_DUPLICATE_NAME", `"${taken}" is taken: names are unique in a runtime`);
+      throw new OstinatoError("ERR_DUPLICATE_NAME", `${quoted(taken)} is taken: names are unique in a runtime`);
     }
   }
 

@@ -1,7 +1,9 @@
-import { OstinatoError, type ErrorCode } from "../errors";
+import { OstinatoError, toError, type ErrorCode } from "../errors";
+import { isError, read as readField } from "../foreign";
 import type { GivenUp } from "../rules/completion";
 import type { QueueRecord } from "../rules/queue-record";
 import type { Entry, RevisionMap } from "../store";
+import { show } from "../validate";
 
 /** What could not be accepted, or was given up. */
 export interface DeadLetter {
@@ -69,7 +71,7 @@ export function letterOf(
   thrown: Error | undefined,
   where: Pick<DeadLetter, "at" | "node">,
 ): NewDeadLetter {
-  const error = reason === "discarded" && thrown?.cause instanceof Error ? thrown.cause : thrown;
+  const error = reason === "discarded" && isError(thrown?.cause) ? toError(thrown.cause) : thrown;
   return {
     reason,
     id: record.id,
@@ -83,14 +85,14 @@ export function letterOf(
 
 /** The code of an error that has one. */
 export function codeOf(error: unknown): { code?: string } {
-  const { code } = (error ?? {}) as { code?: unknown };
+  const code = readField(error, "code");
   return typeof code === "string" ? { code } : {};
 }
 
 /** @throws OstinatoError ERR_UNKNOWN_TASK */
 export function unknownLetter(key: string): never {
   const code: ErrorCode = "ERR_UNKNOWN_TASK";
-  throw new OstinatoError(code, `there is no dead letter ${JSON.stringify(key)}: deadLetters() lists their keys`);
+  throw new OstinatoError(code, `there is no dead letter ${show(key)}: deadLetters() lists their keys`);
 }
 
 function read({ key, value }: Entry): DeadLetter | undefined {

@@ -3,6 +3,7 @@ import type { Lock } from "../cluster/locks";
 import { leaveStore, useStore } from "../cluster/store-users";
 import { parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
+import { callGuarded, read } from "../foreign";
 import { readAssignmentText } from "../rules/producer-message";
 import type { Assignment } from "../rules/queue-record";
 import { Acceptance } from "./acceptance";
@@ -26,6 +27,7 @@ import { QueueEvents } from "./queue-events";
 import { QueueLocks } from "./queue-locks";
 import type { QueueStats } from "./stats";
 import { AssignedTasks } from "./tasks";
+import { hasMethod, readOptions, refuse, requireFunction } from "../validate";
 
 /** @throws OstinatoError ERR_QUEUE_MISMATCH; as the store's calls do. */
 export async function openQueue(settings: QueueSettings, host: QueueHost, closed: () => void): Promise<AssignedQueue> {
@@ -91,12 +93,16 @@ export class AssignedQueue implements Queue {
 
   async assignMany(
     assignments: Iterable<Assignment> | AsyncIterable<Assignment>,
-    { onProgress, onRejected }: AssignManyOptions = {},
+    options: AssignManyOptions = {},
   ): Promise<Assigned> {
     this.#acceptance.require();
+    const { onProgress, onRejected } = readOptions("assignMany", options, ["onProgress", "onRejected"]);
+    if (onProgress !== undefined) requireFunction("assignMany.onProgress", onProgress);
+    if (onRejected !== undefined) requireFunction("assignMany.onRejected", onRejected);
+    if (!isIterable(assignments)) refuse("assignMany", "an iterable of assignments", assignments);
     const counts = { created: 0, updated: 0, rejected: 0 };
-    const { length, size } = assignments as { length?: number; size?: number };
-    const total = length ?? size;
+    const total = [read(assignments, "length"), read(assignments, "size")].find((size) => typeof size === "number");
+    const call = this.#callbacks();
     let done = 0;
     await eachAtOnce(assignments, async (assignment) => {
       try {
@@ -104,11 +110,23 @@ export class AssignedQueue implements Queue {
       } catch (error) {
         if (!isRefusal(error)) throw error;
         counts.rejected += 1;
-        onRejected?.(assignment, error);
+        call("onRejected", () => onRejected?.(assignment, error));
       }
-      onProgress?.((done += 1), total);
+      done += 1;
+      call("onProgress", () => onProgress?.(done, total));
     });
     return counts;
+  }
+
+  /** Calls what the user gave; what it throws is told once and changes nothing. */
+  #callbacks(): (name: string, call: () => unknown) => void {
+    const told = new Set<string>();
+    return (name, call) =>
+      callGuarded(call, (err) => {
+        if (told.has(name)) return;
+        told.add(name);
+        this.#host.host.logger.warn({ err, queue: this.name }, `${name} of assignMany threw`);
+      });
   }
 
   async remove(id: string): Promise<boolean> {
@@ -177,7 +195,7 @@ export class AssignedQueue implements Queue {
   }
 
   async unlock(lock: Lock): Promise<void> {
-    await this.#locks.for(lock.id).unlock(lock);
+    await this.#locks.for(read(lock, "id")).unlock(lock);
   }
 
   async *deadLetters(): AsyncGenerator<DeadLetter> {
@@ -245,4 +263,8 @@ export class AssignedQueue implements Queue {
     await Promise.all(this.#settings.stores.map(leaveStore));
     this.#closed();
   }
+}
+
+function isIterable(value: unknown): boolean {
+  return hasMethod(value, Symbol.iterator) || hasMethod(value, Symbol.asyncIterator);
 }

@@ -1,8 +1,10 @@
 import { OstinatoError } from "../errors";
+import { read } from "../foreign";
 import { parseDuration, type Duration } from "../duration";
 import type { Schedule } from "../schedule";
 import { cron as cronSchedule } from "../schedules/cron";
-import { refuse, refuseUnknown } from "../validate";
+import { readOptions, refuse, requireName } from "../validate";
+import { requireJson } from "../payload";
 
 /** What `assign` takes. */
 export interface Assignment<P = unknown> {
@@ -64,18 +66,13 @@ export function waitedTogether(message: IntakeMark, of: IntakeMark): boolean {
 /** What is done about times that were missed: one run for all (the first of them), none, or one for each. */
 export type QueueMisfire = "once" | "skip" | "all";
 
-const longestId = 512;
 const names = ["id", "payload", "at", "every", "cron", "timeZone"];
 
 /**
  * @throws OstinatoError ERR_INVALID_ID when it is not a non-empty text of at most 512 bytes.
  */
 export function requireId(id: unknown): string {
-  const bytes = typeof id === "string" ? Buffer.byteLength(id, "utf8") : 0;
-  if (bytes < 1 || bytes > longestId || /\p{Surrogate}/u.test(id as string)) {
-    refuse("id", `a non-empty text of at most ${longestId} bytes of UTF-8`, id, "ERR_INVALID_ID");
-  }
-  return id as string;
+  return requireName("id", id, "ERR_INVALID_ID");
 }
 
 /**
@@ -84,10 +81,10 @@ export function requireId(id: unknown): string {
  * @throws OstinatoError ERR_INVALID_ID, ERR_INVALID_OPTION, ERR_INVALID_DURATION, ERR_INVALID_PAYLOAD,
  *   ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */
-export function readAssignment(given: Assignment, now: number, bucket: number): QueueRecord {
-  if (typeof given !== "object" || (given as unknown) === null) refuse("assign", "an object", given);
-  refuseUnknown("assign", given, names);
-  const { at, every, cron, timeZone } = given;
+export function readAssignment(assigned: Assignment, now: number, bucket: number): QueueRecord {
+  const { at, every, cron, timeZone, ...given } = readOptions("assign", assigned, names, {
+    nullable: ["payload", "every"],
+  });
   const id = requireId(given.id);
   const first = at instanceof Date ? at.getTime() : at;
   if (first !== undefined && !(Number.isInteger(first) && Math.abs(first) <= 8.64e15)) {
@@ -97,8 +94,8 @@ export function readAssignment(given: Assignment, now: number, bucket: number): 
   if (timeZone !== undefined && cron === undefined) refuse("timeZone", "to be left out without cron", timeZone);
   const period = every === undefined ? undefined : parseDuration("every", every, { min: bucket });
   if (period !== undefined && !Number.isInteger(period)) refuse("every", "whole milliseconds", every);
-  requireJson(given.payload);
-  const record: QueueRecord = { v: 1, id, payload: given.payload, due: first ?? now, attempt: 0 };
+  const payload = requireJson(read(assigned, "payload"));
+  const record: QueueRecord = { v: 1, id, payload, due: first ?? now, attempt: 0 };
   if (period !== undefined) record.every = period;
   if (cron !== undefined) {
     record.cron = cron;
@@ -153,14 +150,4 @@ export function readQueueRecord(value: string): QueueRecord | undefined {
   } catch {
     return undefined;
   }
-}
-
-function requireJson(payload: unknown): void {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(payload);
-  } catch (cause) {
-    throw new OstinatoError("ERR_INVALID_PAYLOAD", "payload: it cannot be written as JSON", { cause });
-  }
-  if (text === undefined) refuse("payload", "a JSON value", payload, "ERR_INVALID_PAYLOAD");
 }

@@ -1,4 +1,4 @@
-import { refuse } from "../validate";
+import { readOptions, refuse } from "../validate";
 import { requireZone } from "./zone-names";
 import type { Zone } from "./zoned";
 
@@ -37,13 +37,10 @@ export function requireField(field: string, value: unknown, min: number, max: nu
 
 /** Refuses what is not an object, and names of fields that nobody reads. */
 export function requireFields<T extends object>(what: string, given: T, known: readonly string[]): T {
-  if (typeof given !== "object" || (given as unknown) === null || Array.isArray(given)) {
-    refuseField(what, `an object of ${known.join(", ")}`, given);
-  }
-  for (const name of Object.keys(given)) {
-    if (!known.includes(name)) refuseField(what, `fields among ${known.join(", ")}`, name);
-  }
-  return given;
+  return readOptions(what, given, known, {
+    expected: `an object of ${known.join(", ")}`,
+    code: "ERR_INVALID_SCHEDULE",
+  });
 }
 
 export function requireTimeOfDay(what: string, given: TimeOfDay): CheckedTimeOfDay {

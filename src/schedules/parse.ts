@@ -1,6 +1,6 @@
 import type { Duration } from "../duration";
 import type { Schedule } from "../schedule";
-import { show } from "../validate";
+import { readOptions, show } from "../validate";
 import { OstinatoError } from "../errors";
 import { cron, type CronOptions } from "./cron";
 import { daily } from "./daily";
@@ -32,7 +32,8 @@ const forms = [
  */
 export function parseSchedule(text: string, options: ParseScheduleOptions = {}): Schedule {
   const given = typeof text === "string" && text.length <= 2_000 ? text.trim() : "";
-  const zoned = options.timeZone === undefined ? {} : { timeZone: options.timeZone };
+  const { timeZone } = readOptions("parseSchedule", options, ["timeZone"]);
+  const zoned = timeZone === undefined ? {} : { timeZone };
   const call = readCall(given);
   if (call !== undefined) return fromCall(call.name, call.args, zoned) ?? refuseText(text);
   const words = given.split(/\s+/);

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock";
+import { isArray, readOpenOptions, refuse } from "../validate";
 import { systemClock } from "../clocks/system";
 import { toError, type OstinatoError } from "../errors";
 import { httpAddress, type HttpAddress } from "../rules/address";
@@ -63,7 +64,8 @@ const writes = 20;
  *   ERR_INVALID_OPTION
  */
 export async function examineNats(options: NatsExaminationOptions = {}): Promise<NatsExamination> {
-  const { monitor, queues, ...rest } = options;
+  const { monitor, queues, ...rest } = readOpenOptions("examineNats", options);
+  if (queues !== undefined && !isArray(queues)) refuse("queues", "a list of names", queues);
   for (const queue of queues ?? []) requireQueueName(queue);
   const settings = parseNatsOptions(rest, systemClock);
   const monitorAt = monitor === undefined ? undefined : httpAddress("monitor", monitor);

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from "nats";
 import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
 import { parseAddresses } from "../rules/address";
-import { refuse, refuseUnknown, requireInteger, requireOneOf } from "../validate";
+import { readOptions, refuse, requireInteger, requireOneOf } from "../validate";
 import { addressOptions, secretsOf } from "./nats-address";
 import { parseReplyPrefixes } from "./nats-reply-subjects";
 
@@ -62,18 +62,18 @@ const connectionDefaults: ConnectionOptions = {
   noAsyncTraces: true,
 };
 
-export function parseNatsOptions(options: NatsStoreOptions, defaultClock: Clock): NatsSettings {
-  refuseUnknown("natsStore", options, [...ours, ...theirs]);
+export function parseNatsOptions(given: NatsStoreOptions, defaultClock: Clock): NatsSettings {
+  const options = readOptions("natsStore", given, [...ours, ...theirs]);
   const { namespace = "ostinato", replicas, storage, requestTimeout, replyPrefixes, ...others } = options;
   const { clock = defaultClock, ...connection } = others;
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);
   }
-  const given = [connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`].flat();
-  if (given.length === 0 || given.some((server) => typeof server !== "string" || server === "")) {
+  const servers = [connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`].flat();
+  if (servers.length === 0 || servers.some((server) => typeof server !== "string" || server === "")) {
     refuse("servers", "an address or a list of addresses", connection.servers);
   }
-  const addresses = parseAddresses("servers", given);
+  const addresses = parseAddresses("servers", servers);
   return {
     connection: { ...connectionDefaults, ...connection, ...addressOptions(addresses, connection) },
     secrets: secretsOf(addresses, connection),

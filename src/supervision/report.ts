@@ -95,7 +95,11 @@ export class Report {
   }
 
   #listenerFailed(err: Error): void {
-    this.tell({ type: "warning", task: "", message: "a listener to the runtime's events threw", err });
+    try {
+      this.#logger.warn({ err }, "a listener to the runtime's events threw");
+    } catch (error) {
+      this.logFailed(toError(error));
+    }
   }
 
   /** A log that cannot be written must not stop the work. The first failure is told where it can be. */

@@ -4,8 +4,9 @@ import { systemClock } from "../clocks/system";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError, ShutdownError, toError } from "../errors";
 import type { Task } from "../task";
-import { refuse, refuseUnknown, requireFunction } from "../validate";
-import { childSignal, completeContext } from "./context";
+import { cut, guardLogger, longestStack, textOf } from "../foreign";
+import { isArray, readOptions, refuse, requireWork } from "../validate";
+import { childSignal, completeContext, tellOnce } from "./context";
 import { startGroup, type Group } from "./group";
 import { endingSignals, exitCodeOf, onSignals, requireSignals } from "./signals";
 import { settledOrAborted, settledWithin } from "./wait";
@@ -42,8 +43,8 @@ const keepAliveMs = Number.MAX_SAFE_INTEGER;
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION (the promise rejects)
  */
 export async function main(...given: (Task | MainOptions)[]): Promise<number> {
-  const { tasks, options } = readArguments(given);
-  refuseUnknown("main", options, optionNames);
+  const { tasks, options: found } = readArguments(given);
+  const options = readOptions("main", found, optionNames);
   const {
     signal = new AbortController().signal,
     clock = systemClock,
@@ -53,8 +54,10 @@ export async function main(...given: (Task | MainOptions)[]): Promise<number> {
   const signals = requireSignals("main: signals", options.signals ?? endingSignals);
   if (tasks.length === 0) return 0;
 
-  const logger = options.logger ?? pino(pino.destination({ dest: 2, sync: true }));
-  const ending = childSignal(signal);
+  const logger = guardLogger(options.logger ?? pino(pino.destination({ dest: 2, sync: true })), (error) =>
+    process.emitWarning(`the logger threw, and lines of the log may be missing: ${error.message}`),
+  );
+  const ending = childSignal(signal, tellOnce({ logger }));
   let asked = 0;
   const silence = onSignals(signals, (name) => {
     asked += 1;
@@ -84,8 +87,8 @@ function readArguments(given: readonly (Task | MainOptions)[]): { tasks: Task[];
   let options: unknown = {};
   if (typeof tasks.at(-1) === "object") options = tasks.pop();
   else if (typeof tasks[0] === "object") options = tasks.shift();
-  if (options === null || Array.isArray(options)) refuse("main: options", "an object", options);
-  tasks.forEach((task, index) => requireFunction(`main: task ${String(index + 1)}`, task));
+  if (options === null || isArray(options)) refuse("main: options", "an object", options);
+  tasks.forEach((task, index) => requireWork(`main: task ${String(index + 1)}`, task));
   return { tasks: tasks as Task[], options: options as MainOptions };
 }
 
@@ -100,8 +103,11 @@ function stuck(group: Group, shutdownTimeout: number): OstinatoError {
 function report(group: Group, late: OstinatoError | undefined, logger: Logger): number {
   for (const { task, error } of group.failures) {
     // What escalated through supervisors brings a report of its own.
-    const { message, report = message } = toError(error) as Error & { report?: string };
-    logger.error({ err: toError(error), task }, `${task} failed: ${report}`);
+    const err = toError(error) as Error & { report?: unknown };
+    logger.error(
+      { err, task },
+      `${task} failed: ${cut(textOf(err.report ?? err.message, longestStack), longestStack)}`,
+    );
   }
   if (late !== undefined) logger.error({ err: late, tasks: group.running() }, late.message);
   return group.failures.length === 0 && late === undefined ? 0 : 1;

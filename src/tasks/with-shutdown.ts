@@ -2,7 +2,8 @@ import type { Clock } from "../clock";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
 import type { Task } from "../task";
-import { childContext, clockOf, completeContext, compose, type ComposedTask } from "./context";
+import { readOptions, requireWork } from "../validate";
+import { childContext, clockOf, completeContext, compose, nameOf, perform, type ComposedTask } from "./context";
 import { isAbortOf, throwFailures, type Failure } from "./failures";
 import { settledOrAborted, settledWithin } from "./wait";
 
@@ -23,10 +24,13 @@ const reactionMs = 1_000;
  *
  * @throws OstinatoError ERR_INVALID_DURATION
  */
-export function withShutdown(start: Task, stop: Task, options: WithShutdownOptions = {}): ComposedTask {
+export function withShutdown(start: Task, stop: Task, given: WithShutdownOptions = {}): ComposedTask {
+  requireWork("withShutdown: start", start);
+  requireWork("withShutdown: stop", stop);
+  const options = readOptions("withShutdown", given, ["timeout", "clock"]);
   const timeout = parseDuration("withShutdown: timeout", options.timeout ?? "25s");
-  const startLabel = start.name || "start";
-  const stopLabel = stop.name || "stop";
+  const startLabel = nameOf(start) ?? "start";
+  const stopLabel = nameOf(stop) ?? "stop";
 
   return compose("withShutdown", [start, stop], async (given) => {
     const clock = options.clock ?? clockOf(given ?? {});
@@ -38,7 +42,7 @@ export function withShutdown(start: Task, stop: Task, options: WithShutdownOptio
     const running = new Set([startLabel, stopLabel]);
     const run = async (label: string, task: Task, runSignal: AbortSignal) => {
       try {
-        await task(childContext(context, { signal: runSignal }));
+        await perform(task, childContext(context, { signal: runSignal }));
       } catch (error) {
         if (!isAbortOf(error, runSignal)) failures.push({ task: label, error });
         else if (task === stop) failures.push({ task: label, error: runSignal.reason });
