@@ -71,6 +71,11 @@ export class Execution {
     };
   }
 
+  /** What this worker does right now; undefined for another one. */
+  shareOf(worker: string, shard: Shard): WorkerShare | undefined {
+    return worker === this.#id ? this.#share(shard) : undefined;
+  }
+
   /** Aborts what runs, and gives up what does not end then. */
   hurry(): void {
     if (this.#hurried) return;

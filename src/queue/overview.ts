@@ -1,7 +1,7 @@
 import { readLease } from "../rules/lease";
 import type { WorkerShare } from "./execution";
 import type { QueueWorker } from "./queue-api";
-import { leasePrefix } from "./shard";
+import { leasePrefix, type Shard } from "./shard";
 import type { Shards } from "./shards";
 
 interface WorkerRecord {
@@ -23,15 +23,24 @@ export function ownersOf(queue: string, shards: Shards): (string | undefined)[] 
   return owners;
 }
 
-/** Every process that executes the queue. One that fell silent stays until its record is removed. */
-export function workersOf(queue: string, shards: Shards): QueueWorker[] {
+/**
+ * Every process that executes the queue. One that fell silent stays until its record is removed.
+ *
+ * @param ownShare what a worker of this process does right now; undefined for those of others, whose records say it.
+ */
+export function workersOf(
+  queue: string,
+  shards: Shards,
+  ownShare: (worker: string, shard: Shard) => WorkerShare | undefined,
+): QueueWorker[] {
   const workers = new Map<string, QueueWorker>();
   const prefix = `${leasePrefix(queue)}node.`;
-  for (const { leases } of shards.all) {
-    for (const { entry } of leases.view.entries()) {
+  for (const shard of shards.all) {
+    for (const { entry } of shard.leases.view.entries()) {
       if (!entry.key.startsWith(prefix)) continue;
-      const { holder, about, holds } = JSON.parse(entry.value) as WorkerRecord;
+      const { holder, about, holds: told } = JSON.parse(entry.value) as WorkerRecord;
       if (holder === undefined || holder === "" || about === undefined) continue;
+      const holds = ownShare(holder, shard) ?? told;
       const worker = workers.get(holder) ?? {
         ...{ id: holder, host: about.host, pid: about.pid, partitions: [] },
         ...{ waiting: 0, due: 0, running: 0, rate: 0 },

@@ -234,7 +234,7 @@ export class AssignedQueue implements Queue {
   }
 
   workers(): QueueWorker[] {
-    return workersOf(this.name, this.#shards);
+    return workersOf(this.name, this.#shards, (worker, shard) => this.#execution?.shareOf(worker, shard));
   }
 
   owners(): (string | undefined)[] {
