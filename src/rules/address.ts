@@ -16,8 +16,14 @@ const ipv6 = String.raw`\[[\da-f:.]+(?:%[\w.-]+)?\]`;
 const place = new RegExp(String.raw`^(?:${ipv6}|${name})(?::(\d{1,5}))?$`, "iu");
 const bareIpv6 = /^[\da-f]*:[\da-f]*:[\da-f:.]*$/i;
 
-/** Unencoded, these could as well divide two addresses, or begin the query of one: where the secret ends is unknown. */
-const ambiguous = /[,?#]/;
+/**
+ * Whether what stands before the last `@` may be something else than credentials: a host with its path or query, or
+ * other addresses. Where the secret begins and ends is unknown then.
+ */
+function isAmbiguous(before: string): boolean {
+  const endsHost = /^(?:[^:]*|[^:]*:\d*|[\da-f:.[\]%]*)[,/?#]/i.test(before);
+  return endsHost || (before.includes(",") && before.includes("@"));
+}
 
 /**
  * Addresses of NATS servers as users write them: one in each text, or several divided by commas. The only reader of
@@ -53,7 +59,7 @@ function parse(text: string): Address | undefined {
   const host = rest.slice(at + 1).replace(/\/$/, "");
   const port = place.exec(host);
   if (port === null ? !bareIpv6.test(host) : Number(port[1] ?? 4222) > 65_535) return undefined;
-  if (ambiguous.test(before)) return undefined;
+  if (isAmbiguous(before)) return undefined;
   const shown = { text: `${prefix}${host}`, tls: /^tls/i.test(prefix) };
   if (at < 0 || before === "") return { ...shown, credentials: {}, secrets: [] };
   const colon = before.indexOf(":");
@@ -117,7 +123,9 @@ export function httpAddress(option: string, text: string): HttpAddress {
  */
 export function hideCredentials(text: string): string {
   return text
-    .replace(/([a-z][a-z\d+.-]*:\/\/)[^\n]*@/gi, "$1***@")
+    .replace(/([a-z][a-z\d+.-]*:\/\/)([^\n]*)@([^\s"']*)/gi, (_, start: string, before: string, host: string) =>
+      isAmbiguous(before) ? `${start}***` : `${start}***@${host}`,
+    )
     .replace(/(^|[\s"'=(])[^\s"'=(]+@/g, "$1***@")
     .replace(/([?&](?:token|auth\w*|pass\w*|pwd|secret|key|jwt|seed)=)[^&\s"']*/gi, "$1***");
 }
