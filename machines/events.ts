@@ -2,7 +2,7 @@ import type { Outcome } from "../src/task";
 
 /** Why a task is not running although it exists, as `checking` found it. */
 export type Verdict =
-  | { type: "NOT_DUE"; nextDue: number }
+  | { type: "NOT_DUE"; nextDue: number; lookIn?: number }
   | { type: "HELD"; holder: string; retryIn: number }
   | { type: "RETRY_DUE_LATER"; retryAt: number }
   | { type: "UNREACHABLE" }

@@ -1,5 +1,7 @@
 import type { Schedule } from "../schedule";
 import { planTicks, type Misfire, type TickPlan } from "./misfire";
+import { claimedUntil } from "./claimed-ticks";
+import { clockTolerance } from "./clock-ahead";
 import type { TaskRecord } from "./task-record";
 
 /** How a task wants missed ticks dealt with; all in milliseconds. */
@@ -28,8 +30,10 @@ export type Due =
  * @param sinceTick elapsed milliseconds since this node first saw the record's tick. It lets an interval go on by
  *   elapsed time when the wall has been set back, where the next nominal tick would lie far ahead.
  * @param delay milliseconds by which starts lag behind their ticks, from `spread` and `jitter`.
+ * @param sinceSeen elapsed milliseconds since this node first saw the record as it is: a retry that was timed by a clock
+ *   ahead of this one waits for no more than its delay.
  */
-export function due(record: TaskRecord, rule: DueRule, now: number, sinceTick: number, delay = 0): Due {
+export function due(record: TaskRecord, rule: DueRule, now: number, sinceTick: number, delay = 0, sinceSeen = 0): Due {
   const { tick, attempt } = record;
   if (tick !== null) {
     const again = { tick, attempt: attempt + 1, ...(record.catchUp ? { catchUp: record.catchUp } : {}) };
@@ -37,22 +41,37 @@ export function due(record: TaskRecord, rule: DueRule, now: number, sinceTick: n
     if (record.state === "open") return { kind: "run", ...again, attempt };
     if (record.state === "running" && attempt <= rule.retryLimit) return { kind: "run", ...again };
     if (record.state === "retry" && record.retryAt !== undefined) {
-      return record.retryAt <= now ? { kind: "run", ...again } : { kind: "retryLater", at: record.retryAt };
+      const at = retryTime(record.retryAt, record.lastFailure, now, sinceSeen);
+      return at <= now ? { kind: "run", ...again } : { kind: "retryLater", at };
     }
   }
   const next = nextTick(record, rule, now - delay, sinceTick - delay);
   return next.kind === "wait" ? { kind: "wait", until: next.until + delay } : next;
 }
 
+function retryTime(retryAt: number, failedAt: number | undefined, now: number, sinceSeen: number): number {
+  if (failedAt === undefined || failedAt <= now + clockTolerance) return retryAt;
+  return Math.min(retryAt, now + Math.max(0, retryAt - failedAt - sinceSeen));
+}
+
+/** The instant that the next tick is counted from: no tick up to it is to be run. */
+function lastHandled(record: TaskRecord, { schedule }: DueRule, now: number): number {
+  const last = Math.max(record.tick ?? record.since, claimedUntil(record.rows, now));
+  const from = record.scheduleSince;
+  if (from === undefined || from <= last) return last;
+  // An interval keeps its beat: what repeats is counted from the last run.
+  const every = schedule.elapsed?.every;
+  return every === undefined ? from : last + Math.floor((from - last) / every) * every;
+}
+
 function nextTick(record: TaskRecord, rule: DueRule, now: number, sinceTick: number): Due {
   const { schedule } = rule;
   const elapsed = schedule.elapsed;
   if (record.tick === null && elapsed?.immediate === true) {
-    return record.since <= now
-      ? { kind: "run", tick: record.since, attempt: 1 }
-      : { kind: "wait", until: record.since };
+    const first = Math.max(record.since, record.scheduleSince ?? -Infinity);
+    return first <= now ? { kind: "run", tick: first, attempt: 1 } : { kind: "wait", until: first };
   }
-  const last = record.tick ?? record.since;
+  const last = lastHandled(record, rule, now);
   const plan = planFrom(last, rule, now);
   const first = plan.run[0];
   if (first !== undefined) {

@@ -1,4 +1,5 @@
 import type { Outcome } from "../task";
+import type { TickRow } from "./claimed-ticks";
 
 /** A run as the record keeps it: {@link RunSummary} with times in milliseconds. */
 export interface StoredRun {
@@ -50,6 +51,16 @@ export interface TaskRecord {
   history?: string;
   /** No node begins a run, but by hand. */
   paused?: boolean;
+  /** The schedule that due times are computed by: its text and its zone. Absent in records of older versions. */
+  schedule?: string;
+  /** When that schedule replaced another: its ticks before then were not missed. */
+  scheduleSince?: number;
+  /** Another schedule by which a node runs the task at the same time. */
+  rival?: string | undefined;
+  /** Ticks that were claimed, as `rules/claimed-ticks` keeps them. */
+  rows?: readonly TickRow[];
+  /** The node that last found the record ahead of its clock and had it count by that, and what its clock showed. */
+  rebased?: { node: string; at: number };
 }
 
 export const recordFormat = "ostinato-task";
@@ -96,10 +107,15 @@ function intact(record: Partial<TaskRecord>): record is TaskRecord {
     numbers.every((n) => typeof n === "number" && Number.isFinite(n)) &&
     typeof record.holder === "string" &&
     typeof record.runId === "string" &&
+    (record.rows === undefined || (Array.isArray(record.rows) && record.rows.every(isRow))) &&
     (record.tick === null || (typeof record.tick === "number" && Number.isFinite(record.tick))) &&
     (record.state === "running" ||
       record.state === "open" ||
       record.state === "done" ||
       (record.state === "retry" && typeof record.retryAt === "number"))
   );
+}
+
+function isRow(row: unknown): row is TickRow {
+  return Array.isArray(row) && row.length === 2 && row.every((tick) => Number.isFinite(tick));
 }

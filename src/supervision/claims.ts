@@ -1,13 +1,15 @@
 import type { Afterwards, Verdict } from "../../machines/events";
-import { OstinatoError, toError } from "../errors";
+import { OstinatoError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
 import { fencingToken, mayTake, momentOf, mustStop } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
 import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
 import type { Entry } from "../store";
+import type { Bearing, Bearings } from "./bearings";
 import type { Holding, RecordPlace } from "./record-place";
 import { TaskClaim } from "./task-claim";
+import { afterwardsOf, decided, verdictOf } from "./verdicts";
 
 export interface ClaimsOptions extends Holding {
   nodeId: string;
@@ -18,6 +20,8 @@ export interface ClaimsOptions extends Holding {
   newRunId: () => string;
   /** Milliseconds by which the start of the tick after this one lags behind it. */
   delayAfter: (tick: number | null) => number;
+  /** Of a task with a schedule. */
+  bearings: Bearings | undefined;
 }
 
 /** So many looks follow each other at once where others write the record meanwhile. */
@@ -72,6 +76,7 @@ export class Claims {
   /** Ticks count from now on where there is no record yet. */
   started(): void {
     this.#since = this.#options.clock.now();
+    this.#options.bearings?.started();
   }
 
   /**
@@ -108,54 +113,49 @@ export class Claims {
   }
 
   #look(place: RecordPlace, triggered: boolean, to: Answers): void {
-    const { key, clock, lease } = this.#options;
+    const { key, clock, lease, bearings } = this.#options;
     const seen = place.view.get(key);
     const read = this.#read(seen?.entry);
     if (read.kind === "newer") {
       to.verdict({ type: "REFUSED", reason: `its record was written by a newer version (${String(read.version)})` });
       return;
     }
-    const record = read.kind === "record" ? read.record : freshRecord(this.#since);
+    const stored = read.kind === "record" ? read.record : { ...freshRecord(this.#since), ...bearings?.fields };
     // A claim under our name that this process has not made is an earlier one's, or that of a namesake who lives. Where
     // only this runtime writes, it is of a run that was given up, and has returned since.
-    if (seen !== undefined && record.holder !== "" && !this.#isOwn(record) && lease !== Infinity) {
-      const take = mayTake(record, seen, clock.monotonic(), lease);
+    if (seen !== undefined && stored.holder !== "" && !this.#isOwn(stored) && lease !== Infinity) {
+      const take = mayTake(stored, seen, clock.monotonic(), lease);
       if (!take.take) {
-        to.verdict({ type: "HELD", holder: record.holder, retryIn: take.waitMs });
+        to.verdict({ type: "HELD", holder: stored.holder, retryIn: take.waitMs });
         return;
       }
     }
-    if (record.paused === true && !triggered) {
+    if (stored.paused === true && !triggered) {
       to.verdict({ type: "PAUSED" });
       return;
     }
-    let decision: Due;
-    try {
-      decision = this.#decide(record, triggered);
-    } catch (error) {
-      // Only the schedule can have thrown.
-      to.verdict({
-        type: "REFUSED",
-        because: "brokenSchedule",
-        reason: `its schedule failed: ${toError(error).message}`,
-      });
-      return;
-    }
+    let bearing: Bearing | undefined;
+    const decision = decided(() => {
+      bearing = bearings?.take(stored, seen?.seenAt ?? clock.monotonic());
+      return this.#decide(bearing?.counted ?? stored, triggered, seen?.seenAt);
+    });
+    const record = bearing?.record ?? stored;
     if (decision.kind === "run") {
       this.#claim(place, seen?.entry, record, decision, to);
       return;
     }
-    const verdict = verdictOf(decision);
-    if (read.kind === "record" || decision.kind !== "wait") to.verdict(verdict);
+    const verdict = verdictOf(decision, bearing?.lookIn);
     // Ticks that pass while nobody is up are missed ticks: that takes a record to count from.
-    else this.#write(place, seen?.entry, record, to, () => verdict);
+    const isWritten = bearing?.changed === true || (read.kind !== "record" && decision.kind === "wait");
+    if (isWritten) this.#write(place, seen?.entry, record, to, () => verdict);
+    else to.verdict(verdict);
   }
 
   #isOwn(record: TaskRecord): boolean {
     return record.holder === this.#options.nodeId && record.runId === this.#attempted;
   }
 
-  #decide(record: TaskRecord, triggered: boolean): Due {
+  #decide(record: TaskRecord, triggered: boolean, seenAt?: number): Due {
     const { rule, clock, delayAfter } = this.#options;
     const now = clock.now();
     if (this.#tickSeen === undefined || this.#tickSeen.tick !== record.tick) {
@@ -168,7 +168,8 @@ export class Claims {
       return { kind: "run", tick: Math.max(now, (record.tick ?? 0) + 1), attempt: 1 };
     }
     const since = clock.monotonic() - this.#tickSeen.at;
-    const decision = due(known, rule, now, since, delayAfter(record.tick));
+    const sinceSeen = seenAt === undefined ? 0 : clock.monotonic() - seenAt;
+    const decision = due(known, rule, now, since, delayAfter(record.tick), sinceSeen);
     if (triggered && decision.kind === "retryLater" && record.tick !== null) {
       return { kind: "run", tick: record.tick, attempt: record.attempt + 1 };
     }
@@ -197,6 +198,7 @@ export class Claims {
       retryAt: undefined,
       catchUp,
       startedAt: clock.now(),
+      ...this.#options.bearings?.claimed(record, tick),
     };
     this.#attempted = runId;
     this.#write(place, entry, claimed, to, (revision) => {
@@ -231,6 +233,7 @@ export class Claims {
         to.again();
         return;
       }
+      this.#options.bearings?.stored();
       const { revision } = written;
       this.#parsed = { revision, value, read: { kind: "record", record } };
       place.view.noteOwnWrite({ key, value, revision }, sent);
@@ -278,18 +281,14 @@ export class Claims {
 
   /** What the task waits for now that its record says `record`. */
   #afterwards(record: TaskRecord): Afterwards {
-    if (this.#options.rule === undefined) return { then: "finished" };
-    let decision: Due;
-    try {
-      decision = this.#decide(record, false);
-    } catch {
-      return { then: "look" };
-    }
-    if (decision.kind === "exhausted") return { then: "finished" };
-    if (decision.kind === "retryLater") return { then: "backoff", retryAt: decision.at };
-    // What is due already gets its turn from a timer, so that a task that is always late leaves room for the others.
-    const nextDue = decision.kind === "wait" ? decision.until : this.#options.clock.now();
-    return { then: "idle", nextDue };
+    const { rule, bearings, clock } = this.#options;
+    if (rule === undefined) return { then: "finished" };
+    let isAhead = false;
+    const decision = decided(() => {
+      isAhead = bearings?.isAhead(record) === true;
+      return this.#decide(record, false);
+    });
+    return isAhead ? { then: "look" } : afterwardsOf(decision, clock.now());
   }
 
   /** Stops every effort; the record is left as it is, and its lease runs out. */
@@ -297,10 +296,4 @@ export class Claims {
     this.#claimed?.giveUp();
     this.#claimed = undefined;
   }
-}
-
-function verdictOf(decision: Exclude<Due, { kind: "run" }>): Verdict {
-  if (decision.kind === "exhausted") return { type: "EXHAUSTED" };
-  if (decision.kind === "retryLater") return { type: "RETRY_DUE_LATER", retryAt: decision.at };
-  return { type: "NOT_DUE", nextDue: decision.until };
 }

@@ -61,6 +61,12 @@ export class Overdue {
     else if (this.#told === undefined && clock.monotonic() - this.#expected.elapsed > this.#window) this.#tell(reason);
   }
 
+  /** No run begins although one is due soon, or was. */
+  now(reason: string): void {
+    this.#expected = undefined;
+    if (this.#told === undefined) this.#tell(reason);
+  }
+
   forget(): void {
     this.ended();
     this.#expected = undefined;

@@ -62,6 +62,7 @@ export class TaskChild implements Child, TaskEffects {
         this.#send({ type: "LEASE_LOST" });
       },
       warn: (message, error) => this.#warn(message, error),
+      onAhead: (reason) => this.overdue.now(reason),
     });
     this.decisions = new Decisions(spec, host);
     this.overdue = new Overdue(spec, host);

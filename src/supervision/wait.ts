@@ -39,9 +39,11 @@ export class Wait {
         if (verdict.nextDue === Infinity) return;
         this.#overdue.expect(verdict.nextDue);
         if (verdict.nextDue > clock.now()) this.#tellAlive(verdict.nextDue, lastRun);
-        this.#alarm = alarms.at(Math.min(verdict.nextDue, this.#aliveAt + maxCycle), this.#look);
-        // What repeats by elapsed time is due at another time of the wall once the wall has been set.
-        if (this.#spec.rule?.schedule.elapsed !== undefined) this.#unlisten = clock.onWallJump?.(this.#look);
+        this.#alarm =
+          verdict.lookIn === undefined
+            ? alarms.at(Math.min(verdict.nextDue, this.#aliveAt + maxCycle), this.#look)
+            : alarms.after(Math.min(verdict.lookIn, verdict.nextDue - clock.now()), this.#look);
+        this.#unlisten = clock.onWallJump?.(this.#look);
         return;
       case "HELD":
         this.#alarm = alarms.after(verdict.retryIn, this.#look);
@@ -62,6 +64,7 @@ export class Wait {
   until(at: number): void {
     this.active = true;
     this.#alarm = this.#host.alarms.at(at, this.#look);
+    this.#unlisten = this.#host.clock.onWallJump?.(this.#look);
   }
 
   end(): void {
