@@ -17,7 +17,7 @@ const queue = [...supervision, "queue"];
 const layers = [
   {
     name: "errors",
-    files: /^src\/(errors|duration|validate|identity)$/,
+    files: /^src\/(errors|duration|validate|identity|fifo)$/,
     may: [],
     packages: ["ms", "node:crypto", "node:os"],
   },
