@@ -17,7 +17,7 @@ const queue = [...supervision, "queue"];
 const layers = [
   {
     name: "errors",
-    files: /^src\/(errors|foreign(\/.*)?|duration|payload|validate|identity)$/,
+    files: /^src\/(errors|foreign(\/.*)?|duration|payload|validate|identity|fifo)$/,
     may: [],
     packages: ["ms", "node:crypto", "node:os", "node:util"],
     types: ["pino"],
