@@ -65,6 +65,8 @@ export class AssignedTasks {
       const record = entry && readQueueRecord(entry.value);
       const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
       delete next.retryAt;
+      delete next.past;
+      delete next.unlettered;
       const written = await writeSurely(shard.tasks.map, key, JSON.stringify(next), entry?.revision ?? 0);
       if (written.ok) return;
     }
@@ -121,6 +123,8 @@ export class AssignedTasks {
       const next: QueueRecord = { ...record };
       // Who runs it goes on running it, and finds the newer definition when it has ended.
       if (old?.run !== undefined) next.run = old.run;
+      // What it may have killed, another definition of it may kill too: it is tried apart from others first.
+      if (old?.suspect !== undefined) next.suspect = old.suspect;
       if (old?.intake !== undefined && next.intake === undefined) next.intake = old.intake;
       const answer = await writeSurely(map, key, JSON.stringify(next), entry?.revision ?? 0);
       if (answer.ok) return entry === undefined ? "created" : "updated";
