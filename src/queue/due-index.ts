@@ -139,8 +139,16 @@ export class DueIndex {
 
   /** Takes the first that is ready; it is out until it is put or deleted. */
   take(): { key: string; partition: number; revision: number } | undefined {
-    const slot = this.#readyHead;
-    if (slot === none) return undefined;
+    return this.#readyHead === none ? undefined : this.#takeSlot(this.#readyHead);
+  }
+
+  /** Takes this one, if it is ready. */
+  takeReady(key: string): { key: string; partition: number; revision: number } | undefined {
+    const slot = this.#slots.get(key);
+    return slot === undefined || this.#place[slot] !== ready ? undefined : this.#takeSlot(slot);
+  }
+
+  #takeSlot(slot: number): { key: string; partition: number; revision: number } {
     this.#unlink(slot);
     this.#place[slot] = out;
     const key = this.#keys[slot] as string;

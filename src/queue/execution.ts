@@ -10,8 +10,9 @@ import { SupervisorChild } from "../supervision/supervisor-child";
 import { Executor } from "./executor";
 import type { QueueHost, QueueSettings } from "./options";
 import { leasePrefix, type Shard } from "./shard";
+import { SignsOfLife } from "./signs-of-life";
 import type { Shards } from "./shards";
-import type { RunServices } from "./assigned-run";
+import type { RunServices } from "./job";
 import type { QueueStats } from "./stats";
 import { Worker } from "./worker";
 
@@ -51,7 +52,8 @@ export class Execution {
     this.#host = host;
     this.#shards = shards;
     this.#id = `${host.host.nodeId}-${randomId(2)}`;
-    this.#executor = new Executor(settings, shards.bucket, host, services);
+    const signs = new SignsOfLife(this.#id, settings.name, host.host.clock, settings.lease);
+    this.#executor = new Executor(settings, shards.bucket, host, { ...services, signs });
     this.#branch = this.#makeBranch();
     host.adopt(this.#branch);
     this.#unlisten = shards.onOpen((shard) => this.#join(shard));

@@ -2,22 +2,18 @@ import { Alarms, type Alarm } from "../alarms";
 import { sleep } from "../clock";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
-import { readQueueRecord, wakeAt } from "../rules/queue-record";
 import type { Change } from "../store";
-import { AssignedRun, type Job, type RunServices } from "./assigned-run";
-import { DueIndex } from "./due-index";
+import { AssignedRun } from "./assigned-run";
+import { Backlog, pauseAfterFailure, type Due } from "./backlog";
+import type { RunServices } from "./job";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
-import { RecordCache } from "./record-cache";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
+import { Trials } from "./trials";
 import type { Employer, Worker } from "./worker";
 
-/** What is due within this time is worth remembering whole. */
-const soon = 60_000;
-const cacheCharacters = 8_000_000;
-const pauseAfterFailure = 1_000;
 /** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
 const mostRecording = 1_024;
 
@@ -37,35 +33,48 @@ export class Executor implements Employer {
   readonly #host: QueueHost;
   readonly #services: RunServices;
   readonly #alarms: Alarms;
-  readonly #index: DueIndex;
-  readonly #cache = new RecordCache(cacheCharacters);
+  readonly #backlog: Backlog;
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
   readonly #drains = new Map<number, () => void>();
   readonly #outages: Outages;
+  readonly #trials: Trials;
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
   #recording = 0;
   #halted = false;
 
-  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: Pick<RunServices, "onGivenUp">) {
+  constructor(
+    settings: QueueSettings,
+    bucket: number,
+    host: QueueHost,
+    services: Pick<RunServices, "onGivenUp" | "signs">,
+  ) {
     const { clock, logger } = host.host;
     this.#settings = settings;
     this.#host = host;
     this.#alarms = new Alarms(clock);
-    this.#index = new DueIndex(bucket);
     this.#outages = new Outages(clock, settings.lease);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
+      signs: services.signs,
       isStopping: () => this.#halted,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
         services.onGivenUp(record, reason, error);
       },
     };
+    const about = { clock, outages: this.#outages, nodeId: host.host.nodeId, self: services.signs.self };
+    this.#backlog = new Backlog(bucket, { ...about, onForget: (key) => this.#trials.forget(key) });
+    this.#trials = new Trials(host.host, settings, {
+      running: () => this.#out.size,
+      hasOthers: () => this.#backlog.index.ready > 0,
+      wake: () => this.#look(),
+      mayBegin: (held) => this.#mayBegin(held),
+    });
   }
 
   get owned(): readonly OwnedPartition[] {
@@ -73,9 +82,9 @@ export class Executor implements Employer {
   }
 
   get load(): { waiting: number; due: number; running: number } {
-    const due = this.#index.ready;
+    const due = this.#backlog.index.ready + this.#trials.waiting;
     const running = this.#out.size;
-    return { waiting: this.#index.size - due - running, due, running };
+    return { waiting: this.#backlog.index.size - due - running, due, running };
   }
 
   own(shard: Shard, number: number, lease: Lease, parent: OwnedPartition["actor"]): void {
@@ -89,7 +98,7 @@ export class Executor implements Employer {
       node: host.nodeId,
       onChange: (change) => this.#note(partition, change),
       onLoaded: () => {
-        this.#index.loaded(number, partition.round);
+        this.#backlog.index.loaded(number, partition.round);
         this.#look();
       },
       warn: (message, err) => host.logger.warn({ err, queue: this.#settings.name }, message),
@@ -122,7 +131,7 @@ export class Executor implements Employer {
     if (partition.running > 0) await new Promise<void>((resolve) => this.#drains.set(number, resolve));
     const ended = partition.running === 0;
     this.#drains.delete(number);
-    this.#index.drop(number);
+    this.#backlog.index.drop(number);
     this.#partitions.delete(number);
     await partition.close();
     if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
@@ -131,6 +140,7 @@ export class Executor implements Employer {
   /** Nothing begins any more. To be followed by the drain of all that is owned. */
   halt(): void {
     this.#halted = true;
+    this.#trials.close();
     for (const partition of this.#partitions.values()) partition.leave("the queue stops executing");
   }
 
@@ -139,11 +149,13 @@ export class Executor implements Employer {
     for (const { run } of this.#out.values()) run.abort(reason);
   }
 
-  /** What still runs is no longer waited for. Returns the ids. */
+  /** What still runs is no longer waited for, once its record says so. Returns the ids. */
   giveUp(): string[] {
-    const ids = [...this.#out.values()].map(({ run }) => run.id);
-    for (const resolve of this.#drains.values()) resolve();
-    return ids;
+    const runs = [...this.#out.values()].map(({ run }) => run);
+    void Promise.all(runs.map((run) => run.leave())).then(() => {
+      for (const resolve of this.#drains.values()) resolve();
+    });
+    return runs.map(({ id }) => id);
   }
 
   close(): void {
@@ -183,16 +195,9 @@ export class Executor implements Employer {
     const { key, partition } = job;
     const newest = this.#out.get(key)?.newest;
     this.#out.delete(key);
-    if (standing.is === "left" || this.#partitions.get(partition.number) !== partition) this.#index.delete(key);
-    else if (newest !== undefined && (standing.is === "unknown" || newest.revision > standing.revision)) {
-      this.#take(partition, newest);
-    } else if (standing.is === "gone") this.#index.delete(key);
-    else if (standing.is === "waiting") {
-      this.#put(partition, { key, value: standing.value, revision: standing.revision }, wakeAt(standing.record));
-    } else {
-      const again = this.#host.host.clock.now() + (standing.pause ? pauseAfterFailure : 0);
-      this.#index.put(key, partition.number, again, job.revision, { parked: false, round: partition.round });
-    }
+    if (this.#partitions.get(partition.number) === partition) this.#backlog.settle(job, standing, newest);
+    else this.#backlog.index.delete(key);
+    this.#trials.ended(key);
     partition.running -= 1;
     if (partition.running === 0) this.#drains.get(partition.number)?.();
     this.#look();
@@ -204,48 +209,28 @@ export class Executor implements Employer {
     if (out !== undefined) {
       // What runs here is looked at again when it has ended.
       out.newest = change;
-      this.#index.confirm(key, partition.round);
+      this.#backlog.index.confirm(key, partition.round);
       return;
     }
-    const known = this.#index.revisionOf(key);
+    const known = this.#backlog.index.revisionOf(key);
     // A load tells what is, a smaller revision too: a store may have been made anew.
     if (known === revision || (known !== undefined && known > revision && partition.state === "serving")) {
-      this.#index.confirm(key, partition.round);
+      this.#backlog.index.confirm(key, partition.round);
       return;
     }
-    if (known === undefined && this.#isEcho(partition, change)) return;
-    this.#take(partition, change);
+    if (known === undefined && this.#backlog.isEcho(partition, change)) return;
+    this.#backlog.take(partition, change);
     this.#look();
-  }
-
-  /** The late notice of a claim made here whose run has ended, and the task with it. */
-  #isEcho(partition: OwnedPartition, { value }: Change): boolean {
-    if (value === undefined || partition.state !== "serving") return false;
-    return readQueueRecord(value)?.run?.owner === partition.lease.token;
-  }
-
-  #take(partition: OwnedPartition, { key, value, revision }: Change): void {
-    const record = value === undefined ? undefined : readQueueRecord(value);
-    if (record === undefined || value === undefined) {
-      this.#index.delete(key);
-      this.#cache.delete(key);
-      return;
-    }
-    const { shard, state } = partition;
-    const wait = state === "loading" ? this.#outages.waitFor(shard, record, this.#host.host.nodeId) : 0;
-    this.#put(partition, { key, value, revision }, Math.max(wakeAt(record), wait));
-  }
-
-  #put(partition: OwnedPartition, entry: { key: string; value: string; revision: number }, at: number): void {
-    const { key, value, revision } = entry;
-    const how = { parked: partition.state === "loading", round: partition.round };
-    this.#index.put(key, partition.number, at, revision, how);
-    if (at <= this.#host.host.clock.now() + soon) this.#cache.put(key, value, revision);
   }
 
   /** Sets the alarm for the next bucket, and gives out what is due. */
   #look(): void {
-    const at = this.#index.nextAt ?? Infinity;
+    for (const { key, revision, record, ...due } of this.#backlog.dueSuspects()) {
+      const partition = this.#partitions.get(due.partition);
+      if (partition === undefined) this.#backlog.index.delete(key);
+      else this.#trials.admit({ ...record.suspect, key, revision, partition });
+    }
+    const at = this.#backlog.index.nextAt ?? Infinity;
     if (at !== this.#alarmAt) {
       this.#alarm?.cancel();
       this.#alarmAt = at;
@@ -256,7 +241,7 @@ export class Executor implements Employer {
 
   #ring(): void {
     this.#alarmAt = Infinity;
-    this.#index.wake(this.#host.host.clock.now());
+    this.#backlog.index.wake(this.#host.host.clock.now());
     this.#look();
   }
 
@@ -267,31 +252,39 @@ export class Executor implements Employer {
         continue;
       }
       const isBusy = this.#halted || this.#recording >= mostRecording;
-      const due = isBusy ? undefined : this.#nextDue();
+      const trial = isBusy ? undefined : this.#trials.take();
+      const due = trial ?? (isBusy || !this.#trials.isOpen ? undefined : this.#nextDue());
       if (due === undefined) return;
-      const job: Job = { ...due, value: this.#cache.take(due.key, due.revision) };
-      const run = new AssignedRun(job, this.#services);
-      this.#out.set(due.key, { run, newest: undefined });
-      job.partition.running += 1;
+      const { key, revision, partition } = due;
+      const value = this.#backlog.cache.take(key, revision);
+      const run = new AssignedRun({ key, revision, partition, value, group: trial?.group }, this.#services);
+      this.#out.set(key, { run, newest: undefined });
+      if (trial !== undefined) this.#trials.began(trial, run);
+      partition.running += 1;
       this.#idle.delete(worker);
       worker.give(run);
     }
   }
 
   /** The first that is ready and may begin. */
-  #nextDue(): Pick<Job, "key" | "revision" | "partition"> | undefined {
-    for (let due = this.#index.take(); due !== undefined; due = this.#index.take()) {
-      const { key, revision } = due;
+  #nextDue(): Due | undefined {
+    for (let due = this.#backlog.index.take(); due !== undefined; due = this.#backlog.index.take()) {
       const partition = this.#partitions.get(due.partition);
-      if (partition === undefined || partition.state === "draining") {
-        this.#index.delete(key);
-        continue;
-      }
-      if (partition.serves) return { key, revision, partition };
-      // In doubt, or with a lease that is about to go: it waits until that is known.
-      const again = this.#host.host.clock.now() + pauseAfterFailure;
-      this.#index.put(key, due.partition, again, revision, { parked: false, round: partition.round });
+      if (partition !== undefined && this.#mayBegin({ ...due, partition })) return { ...due, partition };
+      if (partition === undefined) this.#backlog.index.delete(due.key);
     }
     return undefined;
+  }
+
+  /** False: it is put elsewhere. */
+  #mayBegin({ key, revision, partition }: Due): boolean {
+    if (this.#partitions.get(partition.number) !== partition || partition.state === "draining") {
+      this.#backlog.index.delete(key);
+      return false;
+    }
+    if (partition.serves) return true;
+    // In doubt, or with a lease that is about to go: it waits until that is known.
+    this.#backlog.pause(key, revision, partition);
+    return false;
   }
 }

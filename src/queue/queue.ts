@@ -213,8 +213,8 @@ export class AssignedQueue implements Queue {
     unknownLetter(key);
   }
 
-  async #retry({ key, id, payload, message }: DeadLetter): Promise<void> {
-    if (message === undefined && id !== undefined) return this.#tasks.runNow(id, payload);
+  async #retry({ key, id, payload, isCut, message }: DeadLetter): Promise<void> {
+    if (message === undefined && id !== undefined && isCut !== true) return this.#tasks.runNow(id, payload);
     if (message?.kind !== "assign" || !message.isWhole) {
       throw new OstinatoError(
         "ERR_UNKNOWN_TASK",

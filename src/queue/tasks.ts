@@ -98,6 +98,8 @@ export class AssignedTasks {
       const record = entry && readQueueRecord(entry.value);
       const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
       delete next.retryAt;
+      delete next.past;
+      delete next.unlettered;
       const written = await writeSurely(shard.tasks.map, key, JSON.stringify(next), entry?.revision ?? 0);
       if (written.ok) return;
     }
@@ -155,6 +157,8 @@ export class AssignedTasks {
       const next: QueueRecord = { ...record };
       // Who runs it goes on running it, and finds the newer definition when it has ended.
       if (old?.run !== undefined) next.run = old.run;
+      // What it may have killed, another definition of it may kill too: it is tried apart from others first.
+      if (old?.suspect !== undefined) next.suspect = old.suspect;
       if (old?.intake !== undefined && next.intake === undefined) {
         const { epoch, sequence } = old.intake;
         next.intake = { epoch, sequence };

@@ -5,6 +5,8 @@ import type { Schedule } from "../schedule";
 import { cron as cronSchedule } from "../schedules/cron";
 import { readOptions, refuse, requireName } from "../validate";
 import { requireJson } from "../payload";
+import type { Past } from "./attempts";
+import type { Suspect } from "./suspects";
 
 /** What `assign` takes. */
 export interface Assignment<P = unknown> {
@@ -35,7 +37,24 @@ export interface QueueRecord {
   attempt: number;
   retryAt?: number;
   /** Who runs it, under which tenure of the partition; absent while nobody does. */
-  run?: { id: string; owner: number; node: string };
+  run?: {
+    id: string;
+    owner: number;
+    node: string;
+    /** Which execution of the queue, and since when. */
+    by?: string;
+    at?: number;
+    /** As a suspect: how many run with nothing else in their process; 0: among others. */
+    group?: number;
+    /** The process has given it up because it stops. */
+    left?: true;
+  };
+  /** Present while it may have killed a process. */
+  suspect?: Suspect;
+  /** The attempts before this one; absent before the first that did not succeed. */
+  past?: Past;
+  /** It was given up, and its dead letter could not be stored yet. */
+  unlettered?: { reason: "failed" | "discarded" | "crashed"; error: string; code?: string };
   /** The last message of a producer that went into it. */
   intake?: IntakeMark;
 }

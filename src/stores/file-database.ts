@@ -37,6 +37,11 @@ export class FileDatabase {
   private committing: Promise<void> | undefined;
   private batchCounters = new Map<string, Counters>();
   private users = 0;
+  /** A transaction has been asked for, and waits in another thread for this one to say what is to be written. */
+  private isAwaited = false;
+  private readonly onExit = (): void => {
+    if (this.isAwaited) endAtOnce();
+  };
 
   private constructor(readonly path: string) {
     this.dataFile = join(path, "data.mdb");
@@ -59,6 +64,7 @@ export class FileDatabase {
     this.graves = table("graves");
     this.countersTable = table("counters");
     this.created = this.root.transactionSync(() => this.checkFormat());
+    process.on("exit", this.onExit);
   }
 
   /** The database of this folder, shared by every store of the process that names it. */
@@ -80,6 +86,7 @@ export class FileDatabase {
     opened.delete(this.path);
     while (this.committing) await this.committing;
     await this.root.close();
+    process.off("exit", this.onExit);
   }
 
   /** Makes reads see every commit so far, those of other processes included. */
@@ -122,6 +129,7 @@ export class FileDatabase {
     while (this.waiting.length > 0) {
       let batch: Pending[] = [];
       try {
+        this.isAwaited = true;
         await this.root.childTransaction(() => {
           batch = this.waiting;
           this.waiting = [];
@@ -131,9 +139,11 @@ export class FileDatabase {
             this.countersTable.putSync(Buffer.from(map), writeCounters(counters));
           }
         });
+        this.isAwaited = false;
         for (const pending of batch) pending.settle();
         for (const listener of this.afterCommit) listener();
       } catch (thrown) {
+        this.isAwaited = false;
         if (batch.length === 0) [batch, this.waiting] = [this.waiting, []];
         const error = await commitError(this.path, thrown);
         for (const pending of batch) pending.fail(error);
@@ -169,4 +179,13 @@ function warnOnce(message: string): void {
   if (warned.has(message)) return;
   warned.add(message);
   process.emitWarning(message, { code: "OSTINATO_FILE_MODE" });
+}
+
+/**
+ * `process.exit()` joins lmdb's thread, which waits for this one while a transaction begins: the process would hang for
+ * ever and keep every other process from writing. It is killed once all other listeners have run.
+ */
+function endAtOnce(): void {
+  const exiting = process as NodeJS.Process & { reallyExit: () => void };
+  exiting.reallyExit = () => process.kill(process.pid, "SIGKILL");
 }
