@@ -5,24 +5,30 @@ import { LeaseLostError, ShutdownError } from "../errors";
 import { readQueueRecord, wakeAt } from "../rules/queue-record";
 import type { Change } from "../store";
 import { AssignedRun, type Job, type RunServices } from "./assigned-run";
-import { DueIndex } from "./due-index";
+import type { DueIndex } from "./due-index";
+import { KnownTasks } from "./known-tasks";
+import { Losses } from "./losses";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
-import { RecordCache } from "./record-cache";
+import type { LossEvent, ServiceEvent } from "./queue-api";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
 import type { Employer, Worker } from "./worker";
 
-/** What is due within this time is worth remembering whole. */
-const soon = 60_000;
-const cacheCharacters = 8_000_000;
 const pauseAfterFailure = 1_000;
 /** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
 const mostRecording = 1_024;
 
+/** What an execution tells its queue. Neither must throw. */
+export interface ExecutorServices extends Pick<RunServices, "onGivenUp"> {
+  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
+}
+
 interface OutTask {
   readonly run: AssignedRun;
+  /** The load of its partition in which it was taken: revisions of another one may be those of another store. */
+  readonly round: number;
   /** What the watch has told of it since it was taken. */
   newest: Change | undefined;
 }
@@ -38,24 +44,27 @@ export class Executor implements Employer {
   readonly #services: RunServices;
   readonly #alarms: Alarms;
   readonly #index: DueIndex;
-  readonly #cache = new RecordCache(cacheCharacters);
+  readonly #tasks: KnownTasks;
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
   readonly #drains = new Map<number, () => void>();
   readonly #outages: Outages;
+  readonly #losses: Losses;
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
   #recording = 0;
   #halted = false;
 
-  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: Pick<RunServices, "onGivenUp">) {
+  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: ExecutorServices) {
     const { clock, logger } = host.host;
     this.#settings = settings;
     this.#host = host;
     this.#alarms = new Alarms(clock);
-    this.#index = new DueIndex(bucket);
     this.#outages = new Outages(clock, settings.lease);
+    this.#tasks = new KnownTasks(bucket, host.host, this.#outages);
+    this.#index = this.#tasks.index;
+    this.#losses = new Losses(this.#alarms, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
@@ -70,6 +79,10 @@ export class Executor implements Employer {
 
   get owned(): readonly OwnedPartition[] {
     return [...this.#partitions.values()];
+  }
+
+  partition(number: number): OwnedPartition | undefined {
+    return this.#partitions.get(number);
   }
 
   get load(): { waiting: number; due: number; running: number } {
@@ -89,9 +102,10 @@ export class Executor implements Employer {
       node: host.nodeId,
       onChange: (change) => this.#note(partition, change),
       onLoaded: () => {
-        this.#index.loaded(number, partition.round);
+        this.#losses.ended(shard, number, this.#index.loaded(number, partition.round));
         this.#look();
       },
+      onRenewed: (renewal) => this.#losses.began(shard, number, renewal, this.#index.count(number)),
       warn: (message, err) => host.logger.warn({ err, queue: this.#settings.name }, message),
       pause: () => sleep(host.clock, pauseAfterFailure),
     });
@@ -123,6 +137,7 @@ export class Executor implements Employer {
     const ended = partition.running === 0;
     this.#drains.delete(number);
     this.#index.drop(number);
+    this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
     await partition.close();
     if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
@@ -181,18 +196,16 @@ export class Executor implements Employer {
 
   #done({ job, standing }: AssignedRun): void {
     const { key, partition } = job;
-    const newest = this.#out.get(key)?.newest;
+    const { newest, round } = this.#out.get(key) ?? {};
     this.#out.delete(key);
     if (standing.is === "left" || this.#partitions.get(partition.number) !== partition) this.#index.delete(key);
+    else if (round !== partition.round) this.#tasks.readAgain(partition, key, job.revision, 0);
     else if (newest !== undefined && (standing.is === "unknown" || newest.revision > standing.revision)) {
-      this.#take(partition, newest);
+      this.#tasks.take(partition, newest);
     } else if (standing.is === "gone") this.#index.delete(key);
     else if (standing.is === "waiting") {
-      this.#put(partition, { key, value: standing.value, revision: standing.revision }, wakeAt(standing.record));
-    } else {
-      const again = this.#host.host.clock.now() + (standing.pause ? pauseAfterFailure : 0);
-      this.#index.put(key, partition.number, again, job.revision, { parked: false, round: partition.round });
-    }
+      this.#tasks.put(partition, { key, value: standing.value, revision: standing.revision }, wakeAt(standing.record));
+    } else this.#tasks.readAgain(partition, key, job.revision, standing.pause ? pauseAfterFailure : 0);
     partition.running -= 1;
     if (partition.running === 0) this.#drains.get(partition.number)?.();
     this.#look();
@@ -208,13 +221,13 @@ export class Executor implements Employer {
       return;
     }
     const known = this.#index.revisionOf(key);
-    // A load tells what is, a smaller revision too: a store may have been made anew.
-    if (known === revision || (known !== undefined && known > revision && partition.state === "serving")) {
+    // A load tells what is: where the store is another one, neither a smaller revision is old nor the same one the same.
+    if (known !== undefined && known >= revision && partition.state === "serving") {
       this.#index.confirm(key, partition.round);
       return;
     }
     if (known === undefined && this.#isEcho(partition, change)) return;
-    this.#take(partition, change);
+    this.#tasks.take(partition, change);
     this.#look();
   }
 
@@ -222,25 +235,6 @@ export class Executor implements Employer {
   #isEcho(partition: OwnedPartition, { value }: Change): boolean {
     if (value === undefined || partition.state !== "serving") return false;
     return readQueueRecord(value)?.run?.owner === partition.lease.token;
-  }
-
-  #take(partition: OwnedPartition, { key, value, revision }: Change): void {
-    const record = value === undefined ? undefined : readQueueRecord(value);
-    if (record === undefined || value === undefined) {
-      this.#index.delete(key);
-      this.#cache.delete(key);
-      return;
-    }
-    const { shard, state } = partition;
-    const wait = state === "loading" ? this.#outages.waitFor(shard, record, this.#host.host.nodeId) : 0;
-    this.#put(partition, { key, value, revision }, Math.max(wakeAt(record), wait));
-  }
-
-  #put(partition: OwnedPartition, entry: { key: string; value: string; revision: number }, at: number): void {
-    const { key, value, revision } = entry;
-    const how = { parked: partition.state === "loading", round: partition.round };
-    this.#index.put(key, partition.number, at, revision, how);
-    if (at <= this.#host.host.clock.now() + soon) this.#cache.put(key, value, revision);
   }
 
   /** Sets the alarm for the next bucket, and gives out what is due. */
@@ -269,9 +263,9 @@ export class Executor implements Employer {
       const isBusy = this.#halted || this.#recording >= mostRecording;
       const due = isBusy ? undefined : this.#nextDue();
       if (due === undefined) return;
-      const job: Job = { ...due, value: this.#cache.take(due.key, due.revision) };
+      const job: Job = { ...due, value: this.#tasks.takeValue(due.key, due.revision) };
       const run = new AssignedRun(job, this.#services);
-      this.#out.set(due.key, { run, newest: undefined });
+      this.#out.set(due.key, { run, newest: undefined, round: job.partition.round });
       job.partition.running += 1;
       this.#idle.delete(worker);
       worker.give(run);

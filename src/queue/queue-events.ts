@@ -3,19 +3,22 @@ import { Observable } from "rxjs";
 import { toError } from "../errors";
 import type { Store } from "../store";
 import type { DeadLetter } from "./dead-letters";
-import type { QueueEvent } from "./queue-api";
+import type { Report } from "../supervision/report";
+import type { LossEvent, QueueEvent, ServiceEvent } from "./queue-api";
 
 /** Tells what happens around a queue; a listener that throws harms nobody but itself. */
 export class QueueEvents {
   readonly all: Observable<QueueEvent>;
   readonly #queue: string;
   readonly #logger: Logger;
+  readonly #report: Report;
   readonly #listeners = new Set<(event: QueueEvent) => void>();
   readonly #unlisten: (() => void)[];
 
-  constructor(queue: string, stores: readonly Store[], logger: Logger) {
+  constructor(queue: string, stores: readonly Store[], { logger, report }: { logger: Logger; report: Report }) {
     this.#queue = queue;
     this.#logger = logger;
+    this.#report = report;
     this.all = new Observable((subscriber) => {
       const listener = (event: QueueEvent): void => subscriber.next(event);
       this.#listeners.add(listener);
@@ -32,6 +35,12 @@ export class QueueEvents {
     if (reason === "refused") this.#logger.warn(about, `what a producer published was refused: ${message}`);
     else this.#logger.error(about, `an assigned task went to the dead letters: ${message}`);
     this.#tell({ type: "deadLetter", id, reason, error: message });
+  }
+
+  /** What concerns the whole queue is told to the runtime's events and log, too. */
+  trouble(event: ServiceEvent | LossEvent): void {
+    this.#report.tell({ ...event, queue: this.#queue });
+    this.#tell(event);
   }
 
   close(): void {
