@@ -17,7 +17,7 @@ export type { Decision, DecisionKind } from "./supervision/decision";
 export type { TreeEntry } from "./supervision/outline";
 export { openTaskRecords, type RecordedTask, type TaskRecords } from "./supervision/task-records";
 export type { TriggerResult } from "./supervision/trigger";
-export type { RuntimeEvent } from "./supervision/report";
+export type { LossEvent, RuntimeEvent, ServiceEvent } from "./supervision/report";
 export type { DeadLetter } from "./queue/dead-letters";
 export type { QueueOptions } from "./queue/options";
 export type {

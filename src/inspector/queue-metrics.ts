@@ -83,5 +83,11 @@ export function queueFamilies(queues: readonly Queue[]): Family[] {
       help: "Partitions owned here that are still being loaded.",
       samples: one(({ loading }) => loading),
     },
+    {
+      name: "ostinato_queue_partitions_unserved",
+      type: "gauge",
+      help: "Partitions, whoever owns them, that nobody has served for longer than two leases, as this node sees it.",
+      samples: one(({ unserved }) => unserved),
+    },
   ];
 }

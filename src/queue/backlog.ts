@@ -59,6 +59,8 @@ export class Backlog {
     const how = { parked: partition.state === "loading", round: partition.round };
     this.index.put(key, partition.number, at, revision, how);
     if (at <= this.#clock.now() + soon) this.cache.put(key, value, revision);
+    // An old value must not be taken for this one, should the store be another one in which it has the same revision.
+    else this.cache.delete(key);
     this.#forget(key);
     if (isSuspect(record, this.#self)) this.#suspects.set(key, record);
   }
@@ -70,13 +72,20 @@ export class Backlog {
       this.take(partition, newest);
     } else if (standing.is === "gone") this.index.delete(key);
     else if (standing.is === "waiting") this.put(partition, { ...standing, key }, wakeAt(standing.record));
-    else this.pause(key, revision, partition, standing.pause ? pauseAfterFailure : 0);
+    else this.readAgain(partition, key, revision, standing.pause ? pauseAfterFailure : 0);
+  }
+
+  /** The next look at it reads from the store where it stands. */
+  readAgain(partition: OwnedPartition, key: string, revision: number, after: number): void {
+    this.cache.delete(key);
+    this.pause(key, revision, partition, after);
   }
 
   /** It is looked at again after a while. */
   pause(key: string, revision: number, partition: OwnedPartition, ms = pauseAfterFailure): void {
     const again = this.#clock.now() + ms;
-    this.index.put(key, partition.number, again, revision, { parked: false, round: partition.round });
+    const how = { parked: partition.state === "loading", round: partition.round };
+    this.index.put(key, partition.number, again, revision, how);
   }
 
   /** The suspects that are due, each once. */

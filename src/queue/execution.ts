@@ -7,12 +7,12 @@ import { hostName, randomId, version } from "../identity";
 import { parseIntensity } from "../rules/intensity";
 import { parseRetry } from "../rules/backoff";
 import { SupervisorChild } from "../supervision/supervisor-child";
-import { Executor } from "./executor";
+import { Executor, type ExecutorServices } from "./executor";
 import type { QueueHost, QueueSettings } from "./options";
 import { leasePrefix, type Shard } from "./shard";
 import { SignsOfLife } from "./signs-of-life";
 import type { Shards } from "./shards";
-import type { RunServices } from "./job";
+import { OwnershipWatch } from "./ownership-watch";
 import type { QueueStats } from "./stats";
 import { Worker } from "./worker";
 
@@ -26,11 +26,15 @@ export interface WorkerShare {
   readonly due: number;
   readonly running: number;
   readonly rate: number;
+  /** The partitions of that store that it owns and has not been able to serve for long. */
+  readonly unserved: readonly number[];
 }
 
 interface Part {
   readonly membership: Membership;
   readonly partitions: Partitions;
+  readonly watch: OwnershipWatch;
+  readonly unlisten: () => void;
 }
 
 /** From one `startExecuting` to the next `stopExecuting`: a process among those that run the queue. */
@@ -42,12 +46,14 @@ export class Execution {
   readonly #branch: SupervisorChild;
   readonly #id: string;
   readonly #parts = new Map<Shard, Part>();
+  readonly #onTrouble: ExecutorServices["onTrouble"];
   readonly #unlisten: () => void;
   #stopped: Promise<void> | undefined;
   #hurried = false;
   #grace: TimerId;
 
-  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, services: Pick<RunServices, "onGivenUp">) {
+  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, services: Omit<ExecutorServices, "signs">) {
+    this.#onTrouble = services.onTrouble;
     this.#settings = settings;
     this.#host = host;
     this.#shards = shards;
@@ -66,6 +72,7 @@ export class Execution {
       owned: owned.length,
       partitions: this.#shards.partitions,
       loading: owned.filter(({ state }) => state === "loading").length,
+      unserved: [...this.#parts.values()].reduce((sum, { watch }) => sum + watch.unserved.length, 0),
       ...load,
       concurrency: this.#settings.concurrency,
       lease: this.#settings.lease,
@@ -102,6 +109,10 @@ export class Execution {
     this.#unlisten();
     this.#executor.halt();
     const parts = [...this.#parts.values()];
+    for (const { watch, unlisten } of parts) {
+      watch.close();
+      unlisten();
+    }
     await Promise.all(parts.map(({ partitions }) => partitions.stop()));
     await Promise.all(parts.map(({ membership }) => membership.close()));
     this.#host.host.clock.clearTimeout(this.#grace);
@@ -153,7 +164,17 @@ export class Execution {
       onLost: (partition) => this.#executor.lose(partition),
       drain: (partition) => this.#executor.drain(partition),
     });
-    this.#parts.set(shard, { membership, partitions });
+    const watch = new OwnershipWatch({
+      ...{ shard, lease, membership, partitions },
+      host: this.#host.host,
+      prefix: `${prefix}p.`,
+      owned: (number) => this.#executor.partition(number),
+      tell: this.#onTrouble,
+    });
+    const unlisten = shard.leases.view.onLoss((loss) => {
+      if (loss.lost > 0) this.#onTrouble({ type: "lost", store: shard.store.description, ...loss, what: "leases" });
+    });
+    this.#parts.set(shard, { membership, partitions, watch, unlisten });
     partitions.start();
     void membership.join();
   }
@@ -163,6 +184,7 @@ export class Execution {
     const { rate } = this.#executor.counts;
     const { waiting, due, running } = shard.index === 0 ? this.#executor.load : { waiting: 0, due: 0, running: 0 };
     const owned = this.#executor.owned.filter((partition) => partition.shard === shard).length;
-    return { owned, waiting, due, running, rate: Math.round(rate) };
+    const unserved = this.#parts.get(shard)?.watch.unserved.filter((number) => this.#executor.partition(number));
+    return { owned, waiting, due, running, rate: Math.round(rate), unserved: unserved ?? [] };
   }
 }

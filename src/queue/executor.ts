@@ -6,9 +6,11 @@ import type { Change } from "../store";
 import { AssignedRun } from "./assigned-run";
 import { Backlog, pauseAfterFailure, type Due } from "./backlog";
 import type { RunServices } from "./job";
+import { Losses } from "./losses";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
+import type { LossEvent, ServiceEvent } from "./queue-api";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
 import { Trials } from "./trials";
@@ -17,8 +19,15 @@ import type { Employer, Worker } from "./worker";
 /** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
 const mostRecording = 1_024;
 
+/** What an execution tells its queue. Neither must throw. */
+export interface ExecutorServices extends Pick<RunServices, "onGivenUp" | "signs"> {
+  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
+}
+
 interface OutTask {
   readonly run: AssignedRun;
+  /** The load of its partition in which it was taken: revisions of another one may be those of another store. */
+  readonly round: number;
   /** What the watch has told of it since it was taken. */
   newest: Change | undefined;
 }
@@ -40,22 +49,19 @@ export class Executor implements Employer {
   readonly #drains = new Map<number, () => void>();
   readonly #outages: Outages;
   readonly #trials: Trials;
+  readonly #losses: Losses;
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
   #recording = 0;
   #halted = false;
 
-  constructor(
-    settings: QueueSettings,
-    bucket: number,
-    host: QueueHost,
-    services: Pick<RunServices, "onGivenUp" | "signs">,
-  ) {
+  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: ExecutorServices) {
     const { clock, logger } = host.host;
     this.#settings = settings;
     this.#host = host;
     this.#alarms = new Alarms(clock);
     this.#outages = new Outages(clock, settings.lease);
+    this.#losses = new Losses(this.#alarms, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
@@ -81,6 +87,10 @@ export class Executor implements Employer {
     return [...this.#partitions.values()];
   }
 
+  partition(number: number): OwnedPartition | undefined {
+    return this.#partitions.get(number);
+  }
+
   get load(): { waiting: number; due: number; running: number } {
     const due = this.#backlog.index.ready + this.#trials.waiting;
     const running = this.#out.size;
@@ -98,9 +108,10 @@ export class Executor implements Employer {
       node: host.nodeId,
       onChange: (change) => this.#note(partition, change),
       onLoaded: () => {
-        this.#backlog.index.loaded(number, partition.round);
+        this.#losses.ended(shard, number, this.#backlog.index.loaded(number, partition.round));
         this.#look();
       },
+      onRenewed: (renewal) => this.#losses.began(shard, number, renewal, this.#backlog.index.count(number)),
       warn: (message, err) => host.logger.warn({ err, queue: this.#settings.name }, message),
       pause: () => sleep(host.clock, pauseAfterFailure),
     });
@@ -132,6 +143,7 @@ export class Executor implements Employer {
     const ended = partition.running === 0;
     this.#drains.delete(number);
     this.#backlog.index.drop(number);
+    this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
     await partition.close();
     if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
@@ -193,10 +205,11 @@ export class Executor implements Employer {
 
   #done({ job, standing }: AssignedRun): void {
     const { key, partition } = job;
-    const newest = this.#out.get(key)?.newest;
+    const { newest, round } = this.#out.get(key) ?? {};
     this.#out.delete(key);
-    if (this.#partitions.get(partition.number) === partition) this.#backlog.settle(job, standing, newest);
-    else this.#backlog.index.delete(key);
+    if (this.#partitions.get(partition.number) !== partition) this.#backlog.index.delete(key);
+    else if (round !== partition.round) this.#backlog.readAgain(partition, key, job.revision, 0);
+    else this.#backlog.settle(job, standing, newest);
     this.#trials.ended(key);
     partition.running -= 1;
     if (partition.running === 0) this.#drains.get(partition.number)?.();
@@ -213,8 +226,8 @@ export class Executor implements Employer {
       return;
     }
     const known = this.#backlog.index.revisionOf(key);
-    // A load tells what is, a smaller revision too: a store may have been made anew.
-    if (known === revision || (known !== undefined && known > revision && partition.state === "serving")) {
+    // A load tells what is: where the store is another one, neither a smaller revision is old nor the same one the same.
+    if (known !== undefined && known >= revision && partition.state === "serving") {
       this.#backlog.index.confirm(key, partition.round);
       return;
     }
@@ -258,7 +271,7 @@ export class Executor implements Employer {
       const { key, revision, partition } = due;
       const value = this.#backlog.cache.take(key, revision);
       const run = new AssignedRun({ key, revision, partition, value, group: trial?.group }, this.#services);
-      this.#out.set(key, { run, newest: undefined });
+      this.#out.set(key, { run, newest: undefined, round: partition.round });
       if (trial !== undefined) this.#trials.began(trial, run);
       partition.running += 1;
       this.#idle.delete(worker);

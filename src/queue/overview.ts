@@ -43,12 +43,13 @@ export function workersOf(
       const holds = ownShare(holder, shard) ?? told;
       const worker = workers.get(holder) ?? {
         ...{ id: holder, host: about.host, pid: about.pid, partitions: [] },
-        ...{ waiting: 0, due: 0, running: 0, rate: 0 },
+        ...{ waiting: 0, due: 0, running: 0, rate: 0, unserved: [] },
       };
       workers.set(holder, worker);
       worker.waiting += holds?.waiting ?? 0;
       worker.due += holds?.due ?? 0;
       worker.running += holds?.running ?? 0;
+      worker.unserved.push(...(holds?.unserved ?? []));
       worker.rate = Math.max(worker.rate, holds?.rate ?? 0);
     }
   }

@@ -2,8 +2,11 @@ import type { Observable } from "rxjs";
 import type { Lock } from "../cluster/locks";
 import type { Duration } from "../duration";
 import type { Assignment } from "../rules/queue-record";
+import type { LossEvent, ServiceEvent } from "../supervision/report";
 import type { DeadLetter } from "./dead-letters";
 import type { QueueStats } from "./stats";
+
+export type { LossEvent, ServiceEvent };
 
 /** An assigned task as it stands. */
 export interface AssignedTask<P = unknown> {
@@ -42,6 +45,8 @@ export interface Assigned {
 /** What happens around a queue in this process. `store` is its description. */
 export type QueueEvent =
   | { type: "online" | "offline" | "disconnect" | "reconnect"; store: string; server?: string }
+  | ServiceEvent
+  | LossEvent
   | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string }
   /** Why messages of producers cannot be accepted or kept. `lost` is the beginning of one that was dropped for it. */
   | { type: "intakeProblem"; error: string; lost?: string };
@@ -68,6 +73,8 @@ export interface QueueWorker {
   running: number;
   /** Runs a second. */
   rate: number;
+  /** The partitions that it owns and has not been able to serve for longer than two leases. */
+  unserved: number[];
 }
 
 /**

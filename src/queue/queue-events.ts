@@ -3,19 +3,22 @@ import type { Observable } from "rxjs";
 import { GuardedEvents } from "../guarded-events";
 import type { Store } from "../store";
 import type { DeadLetter } from "./dead-letters";
-import type { QueueEvent } from "./queue-api";
+import type { Report } from "../supervision/report";
+import type { LossEvent, QueueEvent, ServiceEvent } from "./queue-api";
 
 /** Tells what happens around a queue; a listener that throws harms nobody but itself. */
 export class QueueEvents {
   readonly all: Observable<QueueEvent>;
   readonly #queue: string;
   readonly #logger: Logger;
+  readonly #report: Report;
   readonly #listeners = new Set<(event: QueueEvent) => void>();
   readonly #unlisten: (() => void)[];
 
-  constructor(queue: string, stores: readonly Store[], logger: Logger) {
+  constructor(queue: string, stores: readonly Store[], { logger, report }: { logger: Logger; report: Report }) {
     this.#queue = queue;
     this.#logger = logger;
+    this.#report = report;
     this.all = new GuardedEvents(
       (err) => this.#logger.warn({ err, queue }, "a listener to a queue's events threw"),
       (subscriber) => {
@@ -39,6 +42,12 @@ export class QueueEvents {
 
   intakeProblem(error: string, lost?: string): void {
     this.#tell({ type: "intakeProblem", error, ...(lost === undefined ? {} : { lost }) });
+  }
+
+  /** What concerns the whole queue is told to the runtime's events and log, too. */
+  trouble(event: ServiceEvent | LossEvent): void {
+    this.#report.tell({ ...event, queue: this.#queue });
+    this.#tell(event);
   }
 
   close(): void {

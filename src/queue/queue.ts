@@ -67,7 +67,7 @@ export class AssignedQueue implements Queue {
     this.#host = host;
     this.#shards = shards;
     this.#closed = closed;
-    this.#events = new QueueEvents(this.name, settings.stores, host.host.logger);
+    this.#events = new QueueEvents(this.name, settings.stores, host.host);
     this.events = this.#events.all;
     this.#locks = new QueueLocks(this.name, settings.lease, shards, host.host);
     this.#tasks = new AssignedTasks(settings, shards, host.host.clock);
@@ -173,6 +173,7 @@ export class AssignedQueue implements Queue {
       throw new OstinatoError("ERR_STOPPED", `the queue "${this.name}" has been closed`);
     this.#execution ??= new Execution(this.#settings, this.#host, this.#shards, {
       onGivenUp: ({ id }, reason, error) => this.#events.deadLetter(id, reason, error),
+      onTrouble: (event) => this.#events.trouble(event),
     });
   }
 

@@ -6,6 +6,8 @@ export interface QueueStats {
   readonly owned: number;
   readonly partitions: number;
   readonly loading: number;
+  /** Partitions of the queue, whoever owns them, that nobody has served for longer than two leases. */
+  readonly unserved: number;
   /** Of the partitions owned here: tasks that wait for their time, that are due and wait for a worker, that run. */
   readonly waiting: number;
   readonly due: number;

@@ -62,6 +62,10 @@ export class Records {
       view.onAny((key) => {
         for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
       });
+      view.onLoss((loss) => {
+        if (loss.lost === 0) return;
+        this.#report.tell({ type: "lost", store: this.#store.description, ...loss, what: "task records" });
+      });
       await view.ready;
       if (!this.#open) return;
       const report = {

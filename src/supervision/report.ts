@@ -12,6 +12,32 @@ interface About {
   attempt?: number;
 }
 
+/** Partitions that nobody has served for longer than two leases, or that are served again. */
+export interface ServiceEvent {
+  readonly type: "unserved" | "served";
+  /** Where they live: the description of the store. */
+  readonly store: string;
+  readonly partitions: readonly number[];
+  /** The worker that holds their leases; undefined where nobody does. */
+  readonly owner: string | undefined;
+  readonly reason: string;
+  /** For how long they had not been served. */
+  readonly unservedMs: number;
+}
+
+/** A bucket of the store was found to be another one, or to have lost its last writes, and records that were known to be gone. */
+export interface LossEvent {
+  readonly type: "lost";
+  readonly store: string;
+  readonly bucket: string;
+  /** `recreated`: the bucket is a new one. `rolledBack`: the same bucket has lost its last writes, as a restored one has. */
+  readonly how: "recreated" | "rolledBack";
+  readonly what: "task records" | "leases" | "assigned tasks";
+  /** How many of them were known before, and how many of those are gone. */
+  readonly known: number;
+  readonly lost: number;
+}
+
 /** Everything that a runtime tells: to its log, and to whoever subscribes to `runtime.events`. */
 export type RuntimeEvent =
   | (About & { type: "alive"; nextRun?: Date })
@@ -28,6 +54,8 @@ export type RuntimeEvent =
   | (About & { type: "warning"; message: string; err?: Error })
   | (About & { type: "restarting"; delayMs: number; restarts: number; err?: Error })
   | (About & { type: "gaveUp"; err: Error })
+  | (ServiceEvent & { queue: string })
+  | (LossEvent & { queue?: string })
   | { type: "online" | "offline" | "disconnect" | "reconnect"; server?: string; err?: Error };
 
 const levels: Record<RuntimeEvent["type"], Level> = {
@@ -36,6 +64,7 @@ const levels: Record<RuntimeEvent["type"], Level> = {
   finished: "info",
   recovered: "info",
   exhausted: "info",
+  served: "info",
   online: "info",
   reconnect: "info",
   progress: "debug",
@@ -48,6 +77,8 @@ const levels: Record<RuntimeEvent["type"], Level> = {
   disconnect: "warn",
   failed: "error",
   overdue: "error",
+  unserved: "error",
+  lost: "error",
   gaveUp: "error",
 };
 
@@ -212,6 +243,24 @@ export class Report {
       case "gaveUp":
         log.error({ event: "GAVE_UP", task: event.task, err: event.err }, event.err.message);
         return;
+      case "unserved":
+      case "served": {
+        const { type, queue, store, partitions, owner, reason, unservedMs } = event;
+        const about = { event: type.toUpperCase(), queue, store, partitions, owner, reason, unservedMs };
+        const who = owner === undefined ? "" : ` (${owner})`;
+        const count = `${String(partitions.length)} partition${partitions.length === 1 ? "" : "s"} of "${queue}"`;
+        const time = `${(unservedMs / 1_000).toFixed(1)} s`;
+        if (type === "unserved") log.error(about, `nobody has served ${count} for ${time}: ${reason}${who}`);
+        else log.info(about, `${count} served again after ${time}`);
+        return;
+      }
+      case "lost": {
+        const { queue, store, bucket, how, what, known, lost } = event;
+        const found = how === "recreated" ? "is a new one" : "has lost its last writes";
+        const message = `${bucket} ${found}: ${String(lost)} of ${String(known)} known ${what} are gone`;
+        log.error({ event: "LOST", queue, store, bucket, how, what, known, lost }, message);
+        return;
+      }
       case "log":
         return;
       default:
