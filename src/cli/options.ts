@@ -20,16 +20,20 @@ export function readText(text: string): string {
 const natsAddress = /^(?:nats|tls):\/\/[^\s]+$/;
 
 /** The store that `--store` names. An address may hold a password, so that a wrong one is not shown again. */
-export function openStore(text: string, namespace: string | undefined): Store {
+export function openStore(text: string, namespace: string | undefined, inboxPrefix?: string): Store {
   if (namespace !== undefined && !/^(?:nats|tls):/.test(text)) {
     throw new OstinatoError("ERR_USAGE", "--namespace goes with --store nats://HOST:PORT only");
+  }
+  if (inboxPrefix !== undefined && !/^(?:nats|tls):/.test(text)) {
+    throw new OstinatoError("ERR_USAGE", "--inbox-prefix goes with --store nats://HOST:PORT only");
   }
   if (text === "memory") return memoryStore();
   if (/^file:./.test(text)) return fileStore({ path: text.slice("file:".length) });
   if (/^(?:nats|tls):/.test(text)) {
     const servers = text.split(",");
     if (natsAddress.test(servers[0] ?? "") && servers.every((server) => server !== "")) {
-      return natsStore({ servers, ...(namespace === undefined ? {} : { namespace }) });
+      const prefix = inboxPrefix === undefined ? {} : { inboxPrefix };
+      return natsStore({ servers, ...prefix, ...(namespace === undefined ? {} : { namespace }) });
     }
     throw new OstinatoError("ERR_USAGE", "--store: a NATS address has the form nats://HOST:PORT[,HOST:PORT…]");
   }

@@ -1,3 +1,4 @@
+import type { IntakeProblem } from "../index";
 import { columns } from "./columns";
 import { useQueue, type QueueTarget } from "./queue-target";
 
@@ -15,7 +16,9 @@ export function queueStatus(target: QueueTarget, { json }: { json?: true }): Pro
     const sum = (of: "waiting" | "due" | "running" | "rate"): number =>
       workers.reduce((all, each) => all + each[of], 0);
     const totals = { waiting: sum("waiting"), due: sum("due"), running: sum("running"), rate: sum("rate") };
-    const state = { queue: queue.name, partitions: owners.length, unowned, ...totals, deadLetters, workers };
+    const problem = queue.intakeProblem();
+    const about = problem === undefined ? {} : { intakeProblem: problem };
+    const state = { queue: queue.name, ...about, partitions: owners.length, unowned, ...totals, deadLetters, workers };
     if (json) {
       console.log(JSON.stringify(state, null, 2));
     } else {
@@ -27,6 +30,7 @@ export function queueStatus(target: QueueTarget, { json }: { json?: true }): Pro
         [
           `${queue.name}: ${waiting} waiting, ${due} due, ${running} running, ${rate} runs a second, ${deadLetters} dead letters`,
           `${owners.length} partitions, ${unowned.length} without owner${unowned.length === 0 ? "" : ", whose tasks are not counted here"}`,
+          ...(problem === undefined ? [] : [describeProblem(problem)]),
           ...(workers.length === 0 ? ["nobody executes it"] : []),
           ...(workers.length === 0 ? [] : ["", columns([head, ...rows], process.stdout.columns)]),
         ].join("\n"),
@@ -34,6 +38,11 @@ export function queueStatus(target: QueueTarget, { json }: { json?: true }): Pro
     }
     return unowned.length === 0 ? 0 : 1;
   });
+}
+
+function describeProblem({ at, node, error, lost }: IntakeProblem): string {
+  const dropped = lost === 0 ? "" : ` (${String(lost)} refused messages could not be kept, and were dropped)`;
+  return `messages of producers: ${error}${dropped}, says ${node} since ${new Date(at).toISOString()}`;
 }
 
 const head = ["WORKER", "PROCESS", "PARTITIONS", "WAITING", "DUE", "RUNNING", "RUNS/S"];

@@ -126,7 +126,7 @@ for (const version of natsVersions) {
     const body = { id: "named", payload: 1 };
     const first = await place.ask("assign", body, "order 17");
     assert.equal([first["ok"], first["result"], first["duplicate"]], [true, "created", undefined]);
-    assert.match(String(first["stream"]), /^c\d+_polls_intake$/);
+    assert.match(first["stream"] as string, /^c\d+_polls_intake$/);
     await place.gone(queue, "named");
     assert.equal(await place.ask("assign", body, "order 17"), { ...first, duplicate: true });
     const misused = await place.ask("assign", { ...body, payload: 2 }, "order 17");
