@@ -75,6 +75,7 @@ export { natsStore, type NatsStoreOptions } from "./stores/nats";
 export {
   examineNats,
   type BucketExamination,
+  type InboxExamination,
   type NatsExamination,
   type NatsExaminationOptions,
 } from "./stores/nats-examination";

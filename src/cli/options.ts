@@ -18,13 +18,19 @@ export function readText(text: string): string {
 }
 
 /** The store that `--store` names. What is not understood is shown only if it is one word: an address may hold a password. */
-export function openStore(text: string, namespace: string | undefined): Store {
+export function openStore(text: string, namespace: string | undefined, inboxPrefix?: string): Store {
   const isNats = /^(?:nats|tls):\/\//i.test(text);
   if (namespace !== undefined && !isNats) {
     throw new OstinatoError("ERR_USAGE", "--namespace goes with --store nats://HOST:PORT only");
   }
+  if (inboxPrefix !== undefined && !isNats) {
+    throw new OstinatoError("ERR_USAGE", "--inbox-prefix goes with --store nats://HOST:PORT only");
+  }
   if (text === "memory") return memoryStore();
-  if (isNats) return natsStore({ servers: text, ...(namespace === undefined ? {} : { namespace }) });
+  if (isNats) {
+    const prefix = inboxPrefix === undefined ? {} : { inboxPrefix };
+    return natsStore({ servers: text, ...prefix, ...(namespace === undefined ? {} : { namespace }) });
+  }
   if (/^file:\/\/[^/]/.test(text)) {
     throw new OstinatoError("ERR_USAGE", "--store: a folder is file:PATH, without a host before the path");
   }

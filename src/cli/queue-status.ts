@@ -1,3 +1,4 @@
+import type { IntakeProblem } from "../index";
 import { columns } from "./columns";
 import { useQueue, type QueueTarget } from "./queue-target";
 
@@ -16,7 +17,10 @@ export function queueStatus(target: QueueTarget, { json }: { json?: true }): Pro
     const sum = (of: "waiting" | "due" | "running" | "rate"): number =>
       workers.reduce((all, each) => all + each[of], 0);
     const totals = { waiting: sum("waiting"), due: sum("due"), running: sum("running"), rate: sum("rate") };
-    const state = { queue: queue.name, partitions: owners.length, unowned, unserved, ...totals, deadLetters, workers };
+    const problem = queue.intakeProblem();
+    const about = problem === undefined ? {} : { intakeProblem: problem };
+    const service = { partitions: owners.length, unowned, unserved };
+    const state = { queue: queue.name, ...about, ...service, ...totals, deadLetters, workers };
     if (json) {
       console.log(JSON.stringify(state, null, 2));
     } else {
@@ -31,6 +35,7 @@ export function queueStatus(target: QueueTarget, { json }: { json?: true }): Pro
           ...(unserved.length === 0
             ? []
             : [`${unserved.length} that their owners cannot serve: ${unserved.join(", ")}`]),
+          ...(problem === undefined ? [] : [describeProblem(problem)]),
           ...(workers.length === 0 ? ["nobody executes it"] : []),
           ...(workers.length === 0 ? [] : ["", columns([head, ...rows], process.stdout.columns)]),
         ].join("\n"),
@@ -38,6 +43,11 @@ export function queueStatus(target: QueueTarget, { json }: { json?: true }): Pro
     }
     return unowned.length + unserved.length === 0 ? 0 : 1;
   });
+}
+
+function describeProblem({ at, node, error, lost }: IntakeProblem): string {
+  const dropped = lost === 0 ? "" : ` (${String(lost)} refused messages could not be kept, and were dropped)`;
+  return `messages of producers: ${error}${dropped}, says ${node} since ${new Date(at).toISOString()}`;
 }
 
 const head = ["WORKER", "PROCESS", "PARTITIONS", "WAITING", "DUE", "RUNNING", "RUNS/S"];

@@ -7,6 +7,7 @@ import { openStore, readText } from "./options";
 export interface TargetOptions {
   store?: string;
   namespace?: string;
+  inboxPrefix?: string;
   url?: string;
   token?: string;
 }
@@ -38,6 +39,7 @@ export function withTarget(command: Command): Command {
   return command
     .option("--store <STORE>", "the store that the nodes share: file:PATH or nats://HOST:PORT[,HOST:PORT…]", readText)
     .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
+    .option("--inbox-prefix <PREFIX>", "where NATS answers, if this user may not listen to _INBOX.>", readText)
     .option("--url <URL>", "the inspector of one process, such as http://127.0.0.1:4600", readText)
     .option("--token <TOKEN>", "the inspector's token", readText);
 }
@@ -58,14 +60,14 @@ export async function useTarget(options: TargetOptions, use: (target: Target) =>
 }
 
 /** @throws OstinatoError ERR_USAGE unless exactly one of --store and --url is given */
-async function openTarget({ store, namespace, url, token }: TargetOptions): Promise<Target> {
+async function openTarget({ store, namespace, inboxPrefix, url, token }: TargetOptions): Promise<Target> {
   if ((store === undefined) === (url === undefined)) {
     throw new OstinatoError("ERR_USAGE", "give either --store (the whole cluster) or --url (one process's inspector)");
   }
   if (url !== undefined) return byUrl(httpAddress("--url", url), token);
   if (store === "memory")
     throw new OstinatoError("ERR_USAGE", "--store: a memory store is seen by its own process alone");
-  const opened = openStore(store ?? "", namespace);
+  const opened = openStore(store ?? "", namespace, inboxPrefix);
   return byStore(await openTaskRecords(opened, systemClock), opened.description);
 }
 

@@ -9,6 +9,7 @@ import { logLevels, openStore, readDuration, readText } from "./options";
 export interface RunOptions {
   store: string;
   namespace?: string;
+  inboxPrefix?: string;
   logLevel: (typeof logLevels)[number];
   label?: string;
   shutdownTimeout: number;
@@ -46,6 +47,7 @@ export function withRunOptions(command: Command): Command {
     .argument("<FILE...>", "files that spawn tasks")
     .option("--store <STORE>", "where state lives: memory, file:PATH or nats://HOST:PORT[,HOST:PORT…]", "memory")
     .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
+    .option("--inbox-prefix <PREFIX>", "where NATS answers, if this user may not listen to _INBOX.>", readText)
     .addOption(new Option("--log-level <LEVEL>", "the lowest level to print").choices(logLevels).default("info"))
     .option("--label <TEXT>", "what the monitor lines call themselves", readText)
     .option("--shutdown-timeout <DURATION>", "how long runs may go on after the first signal", readDuration, 10_000)
@@ -60,7 +62,7 @@ export async function run(
   options: RunOptions,
   beside: (runtime: Runtime, logger: Logger) => Promise<void> = async () => undefined,
 ): Promise<number> {
-  const store = openStore(options.store, options.namespace);
+  const store = openStore(options.store, options.namespace, options.inboxPrefix);
   const forPeople = options.pretty ?? (options.json ? false : process.stdout.isTTY);
   const logger = makeLogger({ level: options.logLevel, pretty: forPeople });
   const { shutdownTimeout, label, nodeId } = options;

@@ -19,7 +19,7 @@ interface Saved {
 
 /**
  * Remembers the last message about each id that was accepted, so that a copy of it is answered and not worked on again.
- * A different message about the id in between makes an equal one count anew. What is most and what is oldest goes first.
+ * A different message about the id in between makes an equal one count anew. Beyond the limit the oldest go first.
  */
 export class AcceptedMessages {
   readonly #accepted = new Map<string, Accepted>();
@@ -33,7 +33,7 @@ export class AcceptedMessages {
 
   /** What was done for the message that this one is a copy of; `sure` where they waited together. */
   find(id: string, kind: string, mark: IntakeMark, window: number): (Accepted & { isSure: boolean }) | undefined {
-    const key = fingerprint(id);
+    const key = keyOf(id);
     const accepted = this.#accepted.get(key);
     if (accepted?.kind !== kind || !isCopy(mark, accepted.mark, window)) return undefined;
     const isSure = waitedTogether(mark, accepted.mark);
@@ -47,12 +47,12 @@ export class AcceptedMessages {
 
   /** The last message about the id, if it has this content, whenever it came. */
   last(id: string, content: string): Accepted | undefined {
-    const accepted = this.#accepted.get(fingerprint(id));
+    const accepted = this.#accepted.get(keyOf(id));
     return accepted?.mark.content === content ? accepted : undefined;
   }
 
   remember(id: string, accepted: Accepted): void {
-    this.#put(fingerprint(id), accepted);
+    this.#put(keyOf(id), accepted);
     for (const oldest of this.#accepted.keys()) {
       if (this.#accepted.size <= this.#limit) break;
       this.#accepted.delete(oldest);
@@ -92,3 +92,6 @@ export class AcceptedMessages {
     this.#accepted.set(key, accepted);
   }
 }
+
+/** Short ids as they are, which costs least. */
+const keyOf = (id: string): string => (id.length <= 40 ? `=${id}` : `#${fingerprint(id)}`);

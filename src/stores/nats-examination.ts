@@ -13,13 +13,14 @@ import {
   type BucketExamination,
 } from "./nats-bucket-examination";
 import { safeCause } from "./nats-address";
+import { examineInboxes, type InboxExamination } from "./nats-inbox-examination";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
 import type { StoredMessage } from "./nats-records";
 import type { VersionWarning } from "./nats-versions";
 
-export type { BucketExamination };
+export type { BucketExamination, InboxExamination };
 
 export interface NatsExaminationOptions extends NatsStoreOptions {
   /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
@@ -42,6 +43,8 @@ export interface NatsExamination {
     readonly error?: OstinatoError;
   }[];
   readonly buckets: readonly BucketExamination[];
+  /** Where this user's answers come in, and whether it may read those of others. */
+  readonly inboxes?: InboxExamination;
   /** Milliseconds that each of a row of conditional writes took, ascending; empty where none was permitted. */
   readonly writes: readonly number[];
   /** Where those went: a bucket of the examination's own, or that of the leases; and why not to the former. */
@@ -84,6 +87,7 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
       asked: { replicas: settings.replicas, storage: settings.storage },
       servers,
       buckets,
+      inboxes: await examineInboxes(link),
       ...(await tryWrites(link, buckets)),
       ...(monitorAt === undefined ? {} : await readSync(monitorAt, settings.clock)),
     };

@@ -20,6 +20,8 @@ interface Waiting {
   readonly reply: string;
   readonly content: string;
   readonly since: number;
+  /** To be recalled once somebody consumes. */
+  readonly message?: NamedMessage;
 }
 
 export interface NatsIntakeNamesOptions {
@@ -27,13 +29,15 @@ export interface NatsIntakeNamesOptions {
   readonly stream: string;
   /** For how many milliseconds the server drops a second message of a name. */
   readonly window: () => number;
-  readonly recall: NonNullable<Parameters<Intake["consume"]>[1]>;
 }
+
+type Recall = Parameters<Intake["consume"]>[1];
 
 const mostKnown = 10_000;
 const mostWaiting = 20_000;
 /** Of one name: who repeats more often than that has stopped listening to the first. */
 const mostOfOneName = 100;
+const mostBytes = 8 * 1024 * 1024;
 
 /**
  * Answers to requests that have a name. The server drops a second message of the same name for a while, so that its
@@ -43,11 +47,30 @@ const mostOfOneName = 100;
 export class NatsIntakeNames {
   private readonly known = new Map<string, Known>();
   private readonly waiting = new Map<string, Waiting[]>();
+  private recall: Recall;
+  /** Of messages that wait to be recalled. */
+  private bytes = 0;
 
   constructor(
     private readonly clock: Clock,
     private readonly options: NatsIntakeNamesOptions,
   ) {}
+
+  /** From now on somebody knows what was answered before, or nobody does. */
+  serve(recall: Recall): void {
+    this.recall = recall;
+    this.bytes = 0;
+    if (recall === undefined) return;
+    for (const [name, waiting] of this.waiting) {
+      const left = waiting.filter(({ message, ...each }) => {
+        const recalled = message && recall(message);
+        if (recalled !== undefined) this.reply(each, { ...recalled, content: each.content }, true);
+        return recalled === undefined;
+      });
+      if (left.length === 0) this.waiting.delete(name);
+      else this.waiting.set(name, left);
+    }
+  }
 
   hear(message: NamedMessage, reply: string): void {
     this.forgetOld();
@@ -55,10 +78,13 @@ export class NatsIntakeNames {
     const content = fingerprint(message.kind, message.body);
     const known = this.known.get(name);
     if (known !== undefined) return this.reply({ reply, content }, known, true);
-    const recalled = this.options.recall(message);
+    const recalled = this.recall?.(message);
     if (recalled !== undefined) return this.reply({ reply, content }, { ...recalled, content }, true);
     const waiting = this.waiting.get(name) ?? [];
-    if (waiting.length < mostOfOneName) waiting.push({ reply, content, since: this.clock.monotonic() });
+    const isKept = this.recall === undefined && this.bytes + message.body.length <= mostBytes;
+    if (isKept) this.bytes += message.body.length;
+    const one = { reply, content, since: this.clock.monotonic(), ...(isKept ? { message } : {}) };
+    if (waiting.length < mostOfOneName) waiting.push(one);
     this.waiting.delete(name);
     this.waiting.set(name, waiting);
   }
@@ -79,6 +105,7 @@ export class NatsIntakeNames {
   clear(): void {
     this.known.clear();
     this.waiting.clear();
+    this.bytes = 0;
   }
 
   private reply(

@@ -19,8 +19,6 @@ export interface AnsweredMessage {
 
 /** Who waits for answers to what is published for one queue: heard directly, because a stream does not keep that. */
 export class NatsIntakeRequests {
-  /** Asks whoever consumes what was answered before. */
-  recall: Parameters<Intake["consume"]>[1];
   private readonly replies: NatsIntakeReplies;
   private readonly names: NatsIntakeNames;
   private heard: Reception[] = [];
@@ -37,8 +35,12 @@ export class NatsIntakeRequests {
       send,
       stream: stream.name,
       window: () => stream.window,
-      recall: (request) => this.recall?.(request),
     });
+  }
+
+  /** Somebody consumes, who knows what was answered before; or nobody does. */
+  serve(recall: Parameters<Intake["consume"]>[1]): void {
+    this.names.serve(recall);
   }
 
   /** From now on, if not already. Needs a connection. */

@@ -66,7 +66,7 @@ export class NatsIntake implements Intake {
     recall?: (request: RepeatedRequest) => { readonly text: string; readonly sequence: number } | undefined,
   ): Watch {
     this.link.assertOpen();
-    this.requests.recall = recall;
+    this.requests.serve(recall);
     const watch: NatsIntakeWatch = new NatsIntakeWatch(
       this.link,
       this.stream,
@@ -76,7 +76,10 @@ export class NatsIntake implements Intake {
         this.created = created;
         this.delivered = { created, sequence };
       },
-      () => this.watches.delete(watch),
+      () => {
+        this.watches.delete(watch);
+        this.requests.serve(undefined);
+      },
     );
     this.watches.add(watch);
     this.link.settings.clock.clearTimeout(this.unhearing);

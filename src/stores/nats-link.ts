@@ -56,6 +56,16 @@ export class NatsLink {
     return this.connection?.info?.cluster;
   }
 
+  /** Whether the server asks who connects. */
+  get hasUsers(): boolean {
+    return this.connection?.info?.auth_required === true;
+  }
+
+  /** Resolves when the server has taken everything that was sent before. */
+  async flush(): Promise<void> {
+    await this.connection?.flush();
+  }
+
   open(): Promise<void> {
     this.closed = false;
     if (this.connection && !this.connection.isClosed()) return Promise.resolve();
