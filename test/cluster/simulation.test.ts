@@ -6,9 +6,9 @@ import { createLease, type Lease } from "../../src/cluster/lease";
 import { View } from "../../src/cluster/view";
 import { seededRandom, type Random } from "../../src/identity";
 import { memoryStore } from "../../src/stores/memory";
-import type { RevisionMap, WatchListener } from "../../src/store";
 import { faultyMap, type Fault, type FaultyMap } from "../helpers/faulty-map";
 import { nodeClock, type NodeClock } from "../helpers/node-clock";
+import { receivedBy } from "../helpers/received-by";
 
 /*
  * Goal: whatever clocks, networks and processes do, there are never two at once that may act on one lease, and tokens
@@ -29,46 +29,6 @@ interface Node {
   lease: Lease;
   stop: AbortController;
   campaign: Promise<void>;
-}
-
-/** What comes from the store reaches a frozen machine only when it runs again, and in order. */
-function receivedBy(inner: RevisionMap, clock: NodeClock): RevisionMap {
-  const wait = async <T>(call: Promise<T>): Promise<T> => {
-    try {
-      return await call;
-    } finally {
-      if (clock.frozen) await clock.running();
-    }
-  };
-  const buffered = (listener: WatchListener): WatchListener => {
-    let queue: (() => void)[] = [];
-    const pass = (deliver: () => void): void => {
-      if (!clock.frozen && queue.length === 0) {
-        deliver();
-        return;
-      }
-      queue.push(deliver);
-      if (queue.length > 1) return;
-      void clock.running().then(() => {
-        const all = queue;
-        queue = [];
-        for (const one of all) one();
-      });
-    };
-    return {
-      change: (change) => pass(() => listener.change(change)),
-      current: () => pass(() => listener.current()),
-      doubt: () => pass(() => listener.doubt()),
-    };
-  };
-  return {
-    get: (key) => wait(inner.get(key)),
-    create: (key, value) => wait(inner.create(key, value)),
-    update: (key, value, revision) => wait(inner.update(key, value, revision)),
-    delete: (key, revision) => wait(inner.delete(key, revision)),
-    list: (prefix) => inner.list(prefix),
-    watch: (prefix, listener) => inner.watch(prefix, buffered(listener)),
-  };
 }
 
 async function simulate(seed: number): Promise<{ tenures: number; lost: number }> {
