@@ -2,11 +2,11 @@ import { Alarms, type Alarm } from "../alarms";
 import { sleep } from "../clock";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
-import { readQueueRecord, wakeAt } from "../rules/queue-record";
-import type { Change } from "../store";
+import { wakeAt } from "../rules/queue-record";
+import type { Change, Renewal } from "../store";
 import { AssignedRun, type Job, type RunServices } from "./assigned-run";
 import type { DueIndex } from "./due-index";
-import { KnownTasks } from "./known-tasks";
+import { isEcho, KnownTasks } from "./known-tasks";
 import { Losses } from "./losses";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
@@ -64,7 +64,7 @@ export class Executor implements Employer {
     this.#outages = new Outages(clock, settings.lease);
     this.#tasks = new KnownTasks(bucket, host.host, this.#outages);
     this.#index = this.#tasks.index;
-    this.#losses = new Losses(this.#alarms, services.onTrouble);
+    this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
@@ -118,7 +118,10 @@ export class Executor implements Employer {
   lose(number: number): void {
     const partition = this.#partitions.get(number);
     partition?.leave("the lease was lost");
-    if (partition !== undefined) this.#outages.began(partition.shard);
+    if (partition !== undefined) {
+      this.#outages.began(partition.shard);
+      this.#losses.left(partition.shard, this.#index.count(number));
+    }
     for (const { run } of this.#out.values()) {
       if (run.job.partition.number === number) {
         run.abort(
@@ -126,6 +129,16 @@ export class Executor implements Employer {
         );
       }
     }
+  }
+
+  /** The bucket of the tasks in this store is a new one. */
+  renewed(shard: Shard, renewal: Renewal): void {
+    const owned = this.owned.filter((partition) => partition.shard === shard && partition.state !== "draining");
+    this.#losses.recreated(
+      shard,
+      renewal,
+      owned.reduce((sum, { number }) => sum + this.#index.count(number), 0),
+    );
   }
 
   /** Nothing of the partition begins any more; resolves when what runs has ended. */
@@ -226,15 +239,9 @@ export class Executor implements Employer {
       this.#index.confirm(key, partition.round);
       return;
     }
-    if (known === undefined && this.#isEcho(partition, change)) return;
+    if (known === undefined && isEcho(partition, change)) return;
     this.#tasks.take(partition, change);
     this.#look();
-  }
-
-  /** The late notice of a claim made here whose run has ended, and the task with it. */
-  #isEcho(partition: OwnedPartition, { value }: Change): boolean {
-    if (value === undefined || partition.state !== "serving") return false;
-    return readQueueRecord(value)?.run?.owner === partition.lease.token;
   }
 
   /** Sets the alarm for the next bucket, and gives out what is due. */
@@ -283,8 +290,7 @@ export class Executor implements Employer {
       }
       if (partition.serves) return { key, revision, partition };
       // In doubt, or with a lease that is about to go: it waits until that is known.
-      const again = this.#host.host.clock.now() + pauseAfterFailure;
-      this.#index.put(key, due.partition, again, revision, { parked: false, round: partition.round });
+      this.#tasks.readAgain(partition, key, revision, pauseAfterFailure);
     }
     return undefined;
   }

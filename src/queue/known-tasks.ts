@@ -61,3 +61,9 @@ export class KnownTasks {
     this.index.put(key, partition.number, at, revision, how);
   }
 }
+
+/** The late notice of a claim made here whose run has ended, and the task with it. */
+export function isEcho(partition: OwnedPartition, { value }: Change): boolean {
+  if (value === undefined || partition.state !== "serving") return false;
+  return readQueueRecord(value)?.run?.owner === partition.lease.token;
+}

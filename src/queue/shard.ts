@@ -32,6 +32,9 @@ interface Config extends QueueShape {
 /** What the keys of a queue in the bucket of leases begin with. */
 export const leasePrefix = (queue: string): string => `queue.${queue}.`;
 
+/** The map that holds a queue's tasks. */
+export const tasksMap = (queue: string): string => `tasks-${queue}`;
+
 /**
  * Opens the store and agrees with it on the queue's shape, which whoever comes first has fixed.
  *
@@ -44,7 +47,7 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   try {
     await leases.view.ready;
     const shape = await agree(settings, index, leases);
-    const tasks = await epochMap(store, `tasks-${name}`, clock);
+    const tasks = await epochMap(store, tasksMap(name), clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
     const intake = settings.intake && index === 0 ? store.intake?.(name) : undefined;
     // From now on nothing that is published is lost. Whoever accepts it tries again, and tells why it is in vain.
