@@ -143,6 +143,11 @@ export interface Store {
   epoch(map: string): Promise<number>;
   /** Calls `listener` on connection changes; returns the function that ends it. */
   onEvent(listener: (event: StoreEvent) => void): () => void;
+  /**
+   * Calls `listener` with the name of a map that turned out to be another one than before, as soon as that is seen, by
+   * whichever call; returns the function that ends it. Missing where that cannot be.
+   */
+  onRenewal?(listener: (map: string, renewal: Renewal) => void): () => void;
   /** Where producers publish for the queue of this name; undefined where the store has no subjects. */
   intake?(queue: string): Intake;
   close(): Promise<void>;

@@ -62,7 +62,7 @@ export class View {
   #stale = true;
   #closed = false;
   #refreshedAt = -Infinity;
-  #loss: Omit<Loss, "lost"> | undefined;
+  #loss: (Loss & { lost: number }) | undefined;
   readonly #ending = new Set<Promise<void>>();
 
   constructor(map: RevisionMap, prefix: string, clock: Clock) {
@@ -226,7 +226,7 @@ export class View {
     this.#delivered = 0;
     this.#highest = 0;
     this.#stale = true;
-    if (renewal !== undefined) this.#loss ??= { ...renewal, known: [...this.entries()].length };
+    if (renewal !== undefined) this.#loss ??= { ...renewal, known: [...this.entries()].length, lost: 0 };
   }
 
   #deliver(change: Change): void {
@@ -240,6 +240,10 @@ export class View {
     this.#highest = Math.max(this.#highest, revision);
     const same = known !== undefined && known.revision === revision && known.entry?.value === value;
     const entry = value === undefined ? undefined : { key, value, revision };
+    // In a bucket that is a new one, what is there has been written again since the old one went.
+    if (this.#loss?.how === "recreated" && known?.entry !== undefined && known.generation !== this.#generation) {
+      this.#loss.lost += Number(known.entry.value !== value);
+    }
     const seenAt = same ? known.seenAt : this.#clock.monotonic();
     // Older deliveries may still follow a deletion that was noted by its writer, but none follows a delivered one.
     if (entry === undefined && isDelivered) this.#known.delete(key);
@@ -259,18 +263,17 @@ export class View {
 
   #caughtUp(): void {
     this.#stale = false;
-    let lost = 0;
+    const loss = this.#loss;
     for (const [key, { entry, generation, revision, isDelivered }] of this.#known) {
       const isOld = generation !== this.#generation;
-      lost += Number(isOld && entry !== undefined);
+      if (loss !== undefined && isOld && entry !== undefined) loss.lost += 1;
       // What the watch has passed without delivering it is gone.
       if (isOld || (!isDelivered && revision <= this.#delivered)) this.#forget(key);
     }
-    const loss = this.#loss;
     this.#loss = undefined;
     this.#becomeReady();
     for (const listener of [...this.#onCurrent]) listener();
-    if (loss !== undefined) for (const listener of [...this.#onLoss]) listener({ ...loss, lost });
+    if (loss !== undefined) for (const listener of [...this.#onLoss]) listener(loss);
   }
 
   #tell(key: string): void {

@@ -75,17 +75,20 @@ export class Backlog {
     else this.readAgain(partition, key, revision, standing.pause ? pauseAfterFailure : 0);
   }
 
+  /** False: it waits, or is not ours to run any more. */
+  mayBegin({ key, revision, partition }: Due): boolean {
+    if (partition.serves) return true;
+    if (partition.state === "draining") this.index.delete(key);
+    // In doubt, or with a lease that is about to end: it waits until that is known.
+    else this.readAgain(partition, key, revision, pauseAfterFailure);
+    return false;
+  }
+
   /** The next look at it reads from the store where it stands. */
   readAgain(partition: OwnedPartition, key: string, revision: number, after: number): void {
     this.cache.delete(key);
-    this.pause(key, revision, partition, after);
-  }
-
-  /** It is looked at again after a while. */
-  pause(key: string, revision: number, partition: OwnedPartition, ms = pauseAfterFailure): void {
-    const again = this.#clock.now() + ms;
     const how = { parked: partition.state === "loading", round: partition.round };
-    this.index.put(key, partition.number, again, revision, how);
+    this.index.put(key, partition.number, this.#clock.now() + after, revision, how);
   }
 
   /** The suspects that are due, each once. */

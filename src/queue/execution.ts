@@ -9,7 +9,7 @@ import { parseRetry } from "../rules/backoff";
 import { SupervisorChild } from "../supervision/supervisor-child";
 import { Executor, type ExecutorServices } from "./executor";
 import type { QueueHost, QueueSettings } from "./options";
-import { leasePrefix, type Shard } from "./shard";
+import { leasePrefix, tasksMap, type Shard } from "./shard";
 import { SignsOfLife } from "./signs-of-life";
 import type { Shards } from "./shards";
 import { OwnershipWatch } from "./ownership-watch";
@@ -171,9 +171,16 @@ export class Execution {
       owned: (number) => this.#executor.partition(number),
       tell: this.#onTrouble,
     });
-    const unlisten = shard.leases.view.onLoss((loss) => {
+    const unlistenToLeases = shard.leases.view.onLoss((loss) => {
       if (loss.lost > 0) this.#onTrouble({ type: "lost", store: shard.store.description, ...loss, what: "leases" });
     });
+    const unlistenToTasks = shard.store.onRenewal?.((map, renewal) => {
+      if (map === tasksMap(this.#settings.name)) this.#executor.renewed(shard, renewal);
+    });
+    const unlisten = (): void => {
+      unlistenToLeases();
+      unlistenToTasks?.();
+    };
     this.#parts.set(shard, { membership, partitions, watch, unlisten });
     partitions.start();
     void membership.join();

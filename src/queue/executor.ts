@@ -2,7 +2,7 @@ import { Alarms, type Alarm } from "../alarms";
 import { sleep } from "../clock";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
-import type { Change } from "../store";
+import type { Change, Renewal } from "../store";
 import { AssignedRun } from "./assigned-run";
 import { Backlog, pauseAfterFailure, type Due } from "./backlog";
 import type { RunServices } from "./job";
@@ -61,7 +61,7 @@ export class Executor implements Employer {
     this.#host = host;
     this.#alarms = new Alarms(clock);
     this.#outages = new Outages(clock, settings.lease);
-    this.#losses = new Losses(this.#alarms, services.onTrouble);
+    this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
@@ -124,7 +124,10 @@ export class Executor implements Employer {
   lose(number: number): void {
     const partition = this.#partitions.get(number);
     partition?.leave("the lease was lost");
-    if (partition !== undefined) this.#outages.began(partition.shard);
+    if (partition !== undefined) {
+      this.#outages.began(partition.shard);
+      this.#losses.left(partition.shard, this.#backlog.index.count(number));
+    }
     for (const { run } of this.#out.values()) {
       if (run.job.partition.number === number) {
         run.abort(
@@ -132,6 +135,16 @@ export class Executor implements Employer {
         );
       }
     }
+  }
+
+  /** The bucket of the tasks in this store is a new one. */
+  renewed(shard: Shard, renewal: Renewal): void {
+    const owned = this.owned.filter((partition) => partition.shard === shard && partition.state !== "draining");
+    this.#losses.recreated(
+      shard,
+      renewal,
+      owned.reduce((sum, { number }) => sum + this.#backlog.index.count(number), 0),
+    );
   }
 
   /** Nothing of the partition begins any more; resolves when what runs has ended. */
@@ -289,15 +302,9 @@ export class Executor implements Employer {
     return undefined;
   }
 
-  /** False: it is put elsewhere. */
-  #mayBegin({ key, revision, partition }: Due): boolean {
-    if (this.#partitions.get(partition.number) !== partition || partition.state === "draining") {
-      this.#backlog.index.delete(key);
-      return false;
-    }
-    if (partition.serves) return true;
-    // In doubt, or with a lease that is about to go: it waits until that is known.
-    this.#backlog.pause(key, revision, partition);
+  #mayBegin(due: Due): boolean {
+    if (this.#partitions.get(due.partition.number) === due.partition) return this.#backlog.mayBegin(due);
+    this.#backlog.index.delete(due.key);
     return false;
   }
 }

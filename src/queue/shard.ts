@@ -32,6 +32,9 @@ interface Config extends QueueShape {
 /** What the keys of a queue in the bucket of leases begin with. */
 export const leasePrefix = (queue: string): string => `queue.${queue}.`;
 
+/** The map that holds a queue's tasks. */
+export const tasksMap = (queue: string): string => `tasks-${queue}`;
+
 /** How often each queue is open in this process, by store. */
 const openings = new WeakMap<Store, Map<string, number>>();
 
@@ -56,7 +59,7 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   try {
     await leases.view.ready;
     const shape = await agree(settings, index, leases);
-    const tasks = await epochMap(store, `tasks-${name}`, clock);
+    const tasks = await epochMap(store, tasksMap(name), clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
     // Made with the queue, by a user who may make streams: the one who writes the first letter may not.
     await store.epoch(`dead-${name}`).catch(() => undefined);

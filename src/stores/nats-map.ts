@@ -3,7 +3,7 @@ import { sleep } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
-import type { Entry, RevisionMap, Watch, WatchListener, Written } from "../store";
+import type { Entry, Renewal, RevisionMap, Watch, WatchListener, Written } from "../store";
 import { keyError } from "./arguments";
 import { encodeKey } from "./keys";
 import { NatsBucket } from "./nats-bucket";
@@ -31,9 +31,11 @@ export class NatsMap implements RevisionMap {
   constructor(
     private readonly link: NatsLink,
     name: string,
+    onRenewal: (renewal: Renewal) => void = () => undefined,
   ) {
     this.bucket = new NatsBucket(link, name, () => {
       this.marks.forget();
+      onRenewal({ bucket: this.bucket.name, how: "recreated" });
       for (const watch of this.watches) watch.refresh();
     });
     this.marks = new NatsMarks(link, this.bucket.name);

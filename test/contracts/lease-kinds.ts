@@ -73,6 +73,7 @@ const tasks: LeaseKind = {
     const claims = new Claims({
       key: "task.x",
       nodeId: name,
+      bearings: undefined,
       place: () => ({ map, reporting: reportingMap(map, report), view, epoch: 0, ...report }),
       rule: undefined,
       lease: length,
