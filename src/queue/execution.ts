@@ -12,7 +12,8 @@ import type { QueueHost, QueueSettings } from "./options";
 import { leasePrefix, type Shard } from "./shard";
 import { SignsOfLife } from "./signs-of-life";
 import type { Shards } from "./shards";
-import type { RunServices } from "./job";
+import type { RunsTold } from "./job";
+import { Overruns, type Overrun } from "./overruns";
 import type { QueueStats } from "./stats";
 import { Worker } from "./worker";
 
@@ -39,6 +40,7 @@ export class Execution {
   readonly #host: QueueHost;
   readonly #shards: Shards;
   readonly #executor: Executor;
+  readonly #overruns: Overruns;
   readonly #branch: SupervisorChild;
   readonly #id: string;
   readonly #parts = new Map<Shard, Part>();
@@ -47,13 +49,14 @@ export class Execution {
   #hurried = false;
   #grace: TimerId;
 
-  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, services: Pick<RunServices, "onGivenUp">) {
+  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, told: RunsTold) {
     this.#settings = settings;
     this.#host = host;
     this.#shards = shards;
     this.#id = `${host.host.nodeId}-${randomId(2)}`;
     const signs = new SignsOfLife(this.#id, settings.name, host.host.clock, settings.lease);
-    this.#executor = new Executor(settings, shards.bucket, host, { ...services, signs });
+    const overruns = (this.#overruns = new Overruns(host.host, settings, told, () => this.#executor.load.due));
+    this.#executor = new Executor(settings, shards.bucket, host, { ...told, signs, overruns });
     this.#branch = this.#makeBranch();
     host.adopt(this.#branch);
     this.#unlisten = shards.onOpen((shard) => this.#join(shard));
@@ -70,6 +73,7 @@ export class Execution {
       concurrency: this.#settings.concurrency,
       lease: this.#settings.lease,
       ...{ succeeded, failed, aborted, deadLetters, rate, lateness },
+      overdue: countReasons(this.#overruns.all),
     };
   }
 
@@ -101,6 +105,7 @@ export class Execution {
     await Promise.all(parts.map(({ membership }) => membership.close()));
     this.#host.host.clock.clearTimeout(this.#grace);
     this.#executor.close();
+    this.#overruns.close();
     await this.#host.dismiss(this.#branch);
   }
 
@@ -160,4 +165,10 @@ export class Execution {
     const owned = this.#executor.owned.filter((partition) => partition.shard === shard).length;
     return { owned, waiting, due, running, rate: Math.round(rate) };
   }
+}
+
+function countReasons(overruns: readonly Overrun[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of overruns) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
 }

@@ -49,7 +49,7 @@ export class Executor implements Employer {
     settings: QueueSettings,
     bucket: number,
     host: QueueHost,
-    services: Pick<RunServices, "onGivenUp" | "signs">,
+    services: Pick<RunServices, "onGivenUp" | "signs" | "overruns">,
   ) {
     const { clock, logger } = host.host;
     this.#settings = settings;
@@ -60,7 +60,7 @@ export class Executor implements Employer {
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
-      signs: services.signs,
+      ...services,
       isStopping: () => this.#halted,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;

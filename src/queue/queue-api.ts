@@ -42,7 +42,10 @@ export interface Assigned {
 /** What happens around a queue in this process. `store` is its description. */
 export type QueueEvent =
   | { type: "online" | "offline" | "disconnect" | "reconnect"; store: string; server?: string }
-  | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string };
+  | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string }
+  /** A run here has not ended when it should have; without id: all places are taken, and no run ends. */
+  | { type: "overdue"; id: string | undefined; reason: string; dueAt: Date }
+  | { type: "recovered"; id: string | undefined; overdueMs: number };
 
 /** A process that executes a queue, as it told at the last renewal of its lease. */
 export interface QueueWorker {

@@ -145,6 +145,8 @@ export class AssignedQueue implements Queue {
       throw new OstinatoError("ERR_STOPPED", `the queue "${this.name}" has been closed`);
     this.#execution ??= new Execution(this.#settings, this.#host, this.#shards, {
       onGivenUp: ({ id }, reason, error) => this.#events.deadLetter(id, reason, error),
+      onOverdue: (overrun) => this.#events.overdue(overrun),
+      onRecovered: (overrun, overdueMs) => this.#events.recovered(overrun, overdueMs),
     });
   }
 
