@@ -1,6 +1,6 @@
 import { sleep } from "../clock";
 import { toError } from "../errors";
-import { afterRun, type Completion } from "../rules/completion";
+import { afterRun, released, type Completion } from "../rules/completion";
 import { fencingToken } from "../rules/lease";
 import { readQueueRecord, type QueueRecord } from "../rules/queue-record";
 import { outlasting } from "../rules/suspects";
@@ -57,8 +57,9 @@ export class AssignedRun {
 
   /** Runs what was claimed. `onEnd` is called once, whatever the function does. */
   run(onEnd: (end: RunEnd) => void): void {
-    const { settings, host } = this.#services;
+    const { settings, host, overruns } = this.#services;
     const record = this.#record as QueueRecord;
+    overruns.began(this.job.key, record);
     const context = (this.#context = contextFor(
       host,
       record.id,
@@ -75,6 +76,7 @@ export class AssignedRun {
       clock: host.clock,
       onTimeout: () => undefined,
       onSettled: (end) => {
+        overruns.ended(this.job.key);
         this.#end = end;
         onEnd(end);
       },
@@ -260,6 +262,8 @@ export class AssignedRun {
     const { settings, host } = this.#services;
     const record = this.#record as QueueRecord;
     const place = { startedAt: this.#startedAt, now: host.clock.now(), node: host.nodeId };
+    // Nothing has been tried where it was claimed and never begun.
+    if (this.#context === undefined) return this.#write(record, { record: released(record) });
     const rule = { retry: settings.retry, misfire: settings.misfire, random: host.random() };
     return this.#write(record, afterRun(record, resultOf(this.#end), place, rule));
   }

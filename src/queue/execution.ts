@@ -13,6 +13,8 @@ import { leasePrefix, tasksMap, type Shard } from "./shard";
 import { SignsOfLife } from "./signs-of-life";
 import type { Shards } from "./shards";
 import { OwnershipWatch } from "./ownership-watch";
+import type { RunsTold } from "./job";
+import { Overruns, type Overrun } from "./overruns";
 import type { QueueStats } from "./stats";
 import { Worker } from "./worker";
 
@@ -30,6 +32,9 @@ export interface WorkerShare {
   readonly unserved: readonly number[];
 }
 
+/** What an execution tells its queue. None of it must throw. */
+export interface ExecutionTold extends RunsTold, Pick<ExecutorServices, "onTrouble"> {}
+
 interface Part {
   readonly membership: Membership;
   readonly partitions: Partitions;
@@ -43,6 +48,7 @@ export class Execution {
   readonly #host: QueueHost;
   readonly #shards: Shards;
   readonly #executor: Executor;
+  readonly #overruns: Overruns;
   readonly #branch: SupervisorChild;
   readonly #id: string;
   readonly #parts = new Map<Shard, Part>();
@@ -52,14 +58,15 @@ export class Execution {
   #hurried = false;
   #grace: TimerId;
 
-  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, services: Omit<ExecutorServices, "signs">) {
-    this.#onTrouble = services.onTrouble;
+  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, told: ExecutionTold) {
+    this.#onTrouble = told.onTrouble;
     this.#settings = settings;
     this.#host = host;
     this.#shards = shards;
     this.#id = `${host.host.nodeId}-${randomId(2)}`;
     const signs = new SignsOfLife(this.#id, settings.name, host.host.clock, settings.lease);
-    this.#executor = new Executor(settings, shards.bucket, host, { ...services, signs });
+    const overruns = (this.#overruns = new Overruns(host.host, settings, told, () => this.#executor.load.due));
+    this.#executor = new Executor(settings, shards.bucket, host, { ...told, signs, overruns });
     this.#branch = this.#makeBranch();
     host.adopt(this.#branch);
     this.#unlisten = shards.onOpen((shard) => this.#join(shard));
@@ -77,6 +84,7 @@ export class Execution {
       concurrency: this.#settings.concurrency,
       lease: this.#settings.lease,
       ...{ succeeded, failed, aborted, deadLetters, rate, lateness },
+      overdue: countReasons(this.#overruns.all),
     };
   }
 
@@ -117,6 +125,7 @@ export class Execution {
     await Promise.all(parts.map(({ membership }) => membership.close()));
     this.#host.host.clock.clearTimeout(this.#grace);
     this.#executor.close();
+    this.#overruns.close();
     await this.#host.dismiss(this.#branch);
   }
 
@@ -194,4 +203,10 @@ export class Execution {
     const unserved = this.#parts.get(shard)?.watch.unserved.filter((number) => this.#executor.partition(number));
     return { owned, waiting, due, running, rate: Math.round(rate), unserved: unserved ?? [] };
   }
+}
+
+function countReasons(overruns: readonly Overrun[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of overruns) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
 }

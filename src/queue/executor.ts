@@ -20,7 +20,7 @@ import type { Employer, Worker } from "./worker";
 const mostRecording = 1_024;
 
 /** What an execution tells its queue. Neither must throw. */
-export interface ExecutorServices extends Pick<RunServices, "onGivenUp" | "signs"> {
+export interface ExecutorServices extends Pick<RunServices, "onGivenUp" | "signs" | "overruns"> {
   readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
 }
 
@@ -66,7 +66,7 @@ export class Executor implements Employer {
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
-      signs: services.signs,
+      ...services,
       isStopping: () => this.#halted,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;

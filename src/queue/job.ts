@@ -3,6 +3,7 @@ import type { QueueRecord } from "../rules/queue-record";
 import type { Host } from "../supervision/host";
 import type { QueueSettings } from "./options";
 import type { OwnedPartition } from "./owned-partition";
+import type { Overruns, OverrunTold } from "./overruns";
 import type { SignsOfLife } from "./signs-of-life";
 
 /** A task that was found due. */
@@ -33,9 +34,13 @@ export interface RunServices {
   readonly signs: SignsOfLife;
   /** A letter was written, or a run ended. */
   readonly onGivenUp: (record: QueueRecord, reason: GivenUp, error: Error | undefined) => void;
+  readonly overruns: Overruns;
   /** Nothing that needs a store which does not answer is waited for any more. */
   readonly isStopping: () => boolean;
 }
+
+/** What a queue is told of its runs. */
+export type RunsTold = Pick<RunServices, "onGivenUp"> & OverrunTold;
 
 export interface Claim {
   readonly attempt: number;

@@ -54,6 +54,11 @@ export interface QueueOptions<P = unknown> {
   retry?: RetryOptions;
   /** How long one run may take before its signal is aborted and it counts as failed; left out: no limit. */
   timeout?: Duration;
+  /**
+   * After how long a run is reported as overdue that has no `timeout` and whose task does not repeat; default `"5m"`. The
+   * run goes on. One with a timeout is reported 5 seconds after it, one that repeats half a period after its next time.
+   */
+  overdue?: Duration;
   /** What becomes of the times of a repeating task that were missed; default `"once"`: one run for all of them. */
   misfire?: QueueMisfire;
   /**
@@ -75,6 +80,7 @@ export interface QueueSettings {
   readonly claim: boolean;
   readonly retry: Retry;
   readonly timeout: number | undefined;
+  readonly overdue: number;
   readonly misfire: QueueMisfire;
   readonly stores: readonly Store[];
   /** Undefined: as it is in the store. */
@@ -102,7 +108,7 @@ export interface QueueHost {
 
 const names = [
   ...["name", "run", "schema", "concurrency", "partitions", "bucket", "lease", "claim", "retry", "timeout", "misfire"],
-  ...["stores", "create", "intake"],
+  ...["stores", "create", "intake", "overdue"],
 ];
 
 /** @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION */
@@ -132,6 +138,7 @@ export function parseQueue<P>(options: QueueOptions<P>, store: Store): QueueSett
     claim: requireBoolean("queue.claim", given.claim ?? true),
     retry: parseRetry("queue.retry", retry, { limit: 10 }),
     timeout: given.timeout === undefined ? undefined : parseDuration("queue.timeout", given.timeout, { min: 1 }),
+    overdue: parseDuration("queue.overdue", given.overdue ?? "5m", { min: 1 }),
     misfire: requireOneOf("queue.misfire", ["once", "skip", "all"], given.misfire ?? "once"),
     stores: stores ?? [store],
   };

@@ -48,6 +48,9 @@ export type QueueEvent =
   | ServiceEvent
   | LossEvent
   | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string }
+  /** A run here has not ended when it should have; without id: all places are taken, and no run ends. */
+  | { type: "overdue"; id: string | undefined; reason: string; dueAt: Date }
+  | { type: "recovered"; id: string | undefined; overdueMs: number }
   /** Why messages of producers cannot be accepted or kept. `lost` is the beginning of one that was dropped for it. */
   | { type: "intakeProblem"; error: string; lost?: string };
 

@@ -3,6 +3,7 @@ import type { Observable } from "rxjs";
 import { GuardedEvents } from "../guarded-events";
 import type { Store } from "../store";
 import type { DeadLetter } from "./dead-letters";
+import type { Overrun } from "./overruns";
 import type { Report } from "../supervision/report";
 import type { LossEvent, QueueEvent, ServiceEvent } from "./queue-api";
 
@@ -50,8 +51,23 @@ export class QueueEvents {
     this.#tell(event);
   }
 
+  overdue({ id, reason, dueAt }: Overrun): void {
+    const about = { event: "OVERDUE", queue: this.#queue, task: id, reason, dueAt: new Date(dueAt) };
+    this.#logger.error(about, `OVERDUE ${this.#name(id)}, ${reason}`);
+    this.#tell({ type: "overdue", id, reason, dueAt: new Date(dueAt) });
+  }
+
+  recovered({ id }: Overrun, overdueMs: number): void {
+    this.#logger.info({ event: "RECOVERED", queue: this.#queue, task: id, overdueMs }, `RECOVERED ${this.#name(id)}`);
+    this.#tell({ type: "recovered", id, overdueMs });
+  }
+
   close(): void {
     for (const end of this.#unlisten) end();
+  }
+
+  #name(id: string | undefined): string {
+    return `${this.#queue}${id === undefined ? "" : `/${JSON.stringify(id)}`}`;
   }
 
   #tell(event: QueueEvent): void {

@@ -174,6 +174,8 @@ export class AssignedQueue implements Queue {
     this.#execution ??= new Execution(this.#settings, this.#host, this.#shards, {
       onGivenUp: ({ id }, reason, error) => this.#events.deadLetter(id, reason, error),
       onTrouble: (event) => this.#events.trouble(event),
+      onOverdue: (overrun) => this.#events.overdue(overrun),
+      onRecovered: (overrun, overdueMs) => this.#events.recovered(overrun, overdueMs),
     });
   }
 

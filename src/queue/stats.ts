@@ -20,6 +20,8 @@ export interface QueueStats {
   /** Runs that were cut short, by a stop or a lost lease. */
   readonly aborted: number;
   readonly deadLetters: number;
+  /** How many runs have not ended when they should have, by reason; and 1 for places that are all stuck. */
+  readonly overdue: Readonly<Record<string, number>>;
   /** Runs a second over the last ten seconds. */
   readonly rate: number;
   /** From the due time to the start, over the last runs; undefined before the first. */

@@ -77,7 +77,7 @@ export function following(record: QueueRecord, after: number, misfire: QueueMisf
 }
 
 /** The claim undone. */
-function released(record: QueueRecord): QueueRecord {
+export function released(record: QueueRecord): QueueRecord {
   return { ...idle(record), attempt: Math.max(0, record.attempt - 1) };
 }
 

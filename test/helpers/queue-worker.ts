@@ -21,6 +21,8 @@ export interface WorkerSetup {
   /** Tell of runs every 20 ms only, which costs next to nothing: for benchmarks, where nobody is killed. */
   readonly together?: boolean;
   readonly level?: string;
+  /** Retries that are allowed. */
+  readonly limit?: number;
 }
 
 export function storeAt(place: SharedPlace): Store {
