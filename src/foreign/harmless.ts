@@ -51,6 +51,7 @@ function areHarmlessFields(value: object, left: Survey): boolean {
   return keys.every((key) => {
     const own: PropertyDescriptor = Object.getOwnPropertyDescriptor(value, key) ?? {};
     const field: unknown = own.value;
+    if (key === "stack" && typeof field === "object") return false;
     const runs = own.get !== undefined || ((key === "toJSON" || key === "cause") && typeof field === "function");
     return !runs && (left.text -= key.length) >= 0 && isHarmless(field, left);
   });
