@@ -132,9 +132,8 @@ inMemory(
       runtime.events.subscribe(() => {
         throw new Error("at once");
       });
-      runtime.events.subscribe(async () => {
-        throw new Error("later");
-      });
+      const later: () => unknown = () => Promise.reject(new Error("later"));
+      runtime.events.subscribe(later);
       runtime.events.pipe(map((event) => event.type)).subscribe(() => {
         throw new Error("behind an operator");
       });
@@ -181,7 +180,7 @@ inMemory("X2 a logger that throws, whatever its methods do, stops nothing and is
 });
 
 inMemory("X2 an inspect observer that throws or rejects is reported once", async (world) => {
-  const later = (): void => Promise.reject(new Error("later")) as unknown as void;
+  const later: () => unknown = () => Promise.reject(new Error("later"));
   for (const inspect of [later, { next: later }]) {
     world.lines.length = 0;
     const runtime = world.runtime({ inspect });
