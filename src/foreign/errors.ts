@@ -25,7 +25,10 @@ const ownField = new Set<PropertyKey>(["message", "name", "stack", "code", "caus
 export function toError(thrown: unknown): Error {
   if (!isError(thrown)) {
     const message = textOf(thrown);
-    return isHarmless(thrown, survey()) ? new Error(message, { cause: thrown }) : new Error(message);
+    // Loggers call a cause that is a function.
+    return typeof thrown !== "function" && isHarmless(thrown, survey())
+      ? new Error(message, { cause: thrown })
+      : new Error(message);
   }
   return isHarmlessError(thrown, survey()) ? thrown : copyError(thrown, allowance({}), 0);
 }

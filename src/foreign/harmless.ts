@@ -38,6 +38,8 @@ export function isHarmless(value: unknown, left: Survey): boolean {
 }
 
 function isPlain(value: object): boolean {
+  // A logger marks what it has seen.
+  if (!Object.isExtensible(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (Array.isArray(value)) return prototype === Array.prototype && value.length <= 100;
   return prototype === Object.prototype || prototype === null || (types.isDate(value) && prototype === Date.prototype);
@@ -49,7 +51,8 @@ function areHarmlessFields(value: object, left: Survey): boolean {
   return keys.every((key) => {
     const own: PropertyDescriptor = Object.getOwnPropertyDescriptor(value, key) ?? {};
     const field: unknown = own.value;
-    const runs = own.get !== undefined || (key === "toJSON" && typeof field === "function");
+    if (key === "stack" && typeof field === "object") return false;
+    const runs = own.get !== undefined || ((key === "toJSON" || key === "cause") && typeof field === "function");
     return !runs && (left.text -= key.length) >= 0 && isHarmless(field, left);
   });
 }

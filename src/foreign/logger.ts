@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import type { Logger } from "pino";
 import { callGuarded } from "./calls";
 import { toError } from "./errors";
@@ -69,15 +70,14 @@ function write(logger: Logger, level: string, args: readonly unknown[], failed: 
   if (typeof settled === "object") callGuarded(() => settled, failed);
 }
 
-/** The argument itself where it is small; what has a serializer of its own, and an instance of a class, are left to the logger. */
+/** The argument itself where it is small, or a copy of it; fields that have a serializer are left to that. */
 function bounded(logger: Logger, argument: unknown): unknown {
   if (typeof argument === "string") return cut(argument, longestStack);
   if (typeof argument === "bigint") return plainOf(argument);
   if (typeof argument !== "object" || argument === null) return argument;
   if (isError(argument)) return toError(argument);
   if (isHarmless(argument, survey())) return argument;
-  const prototype: unknown = Object.getPrototypeOf(argument);
-  if (prototype !== Object.prototype && prototype !== null) return argument;
+  if (Array.isArray(argument) || isData(argument)) return plainOf(argument, written);
   const fields: Record<string, unknown> = {};
   for (const key of Object.keys(argument).slice(0, mostFields)) {
     const field = read(argument, key);
@@ -85,6 +85,13 @@ function bounded(logger: Logger, argument: unknown): unknown {
     setOwn(fields, key, own, true);
   }
   return fields;
+}
+
+/** Built-in objects whose keys are their bytes or characters, or none. */
+function isData(value: object): boolean {
+  return (
+    ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) || types.isBoxedPrimitive(value) || types.isProxy(value)
+  );
 }
 
 function hasSerializer(logger: Logger, key: string): boolean {

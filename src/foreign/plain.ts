@@ -150,6 +150,8 @@ function copyObject(value: object, left: Allowance, depth: number): Plain | unde
     left.total -= name.length;
     setOwn(copy, name, field, true);
   }
+  // Loggers take what has a message for an error, and join its stack to others.
+  if (typeof copy["stack"] === "object") copy["stack"] = "…";
   if (keys.length > left.entries) copy["…"] = `${String(keys.length - left.entries)} more`;
   return copy;
 }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { OstinatoError } from "../index";
+import { readOptions, requireBoolean, requireFunction, show } from "../validate";
 import { isLoopback, parseAuthority } from "./authority";
 
 /** How an inspector is served. */
@@ -37,15 +38,13 @@ export interface ParsedInspectorOptions {
 const names = ["port", "host", "allowActions", "token", "allowedHosts", "redact"];
 
 /** @throws OstinatoError ERR_INVALID_OPTION */
-export function parseInspectorOptions(options: InspectorOptions): ParsedInspectorOptions {
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) refuse(`createInspector: "${unknown}" is no option; allowed are ${names.join(", ")}`);
+export function parseInspectorOptions(given: InspectorOptions): ParsedInspectorOptions {
+  const options = readOptions("createInspector", given, names);
   const { port = 4600, host = "127.0.0.1", allowActions = false, token, allowedHosts = [] } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    refuse(`port: expected an integer from 0 to 65535, got ${JSON.stringify(port)}`);
+    refuse(`port: expected an integer from 0 to 65535, got ${show(port)}`);
   }
-  if (typeof host !== "string" || host === "")
-    refuse(`host: expected a name or an address, got ${JSON.stringify(host)}`);
+  if (typeof host !== "string" || host === "") refuse(`host: expected a name or an address, got ${show(host)}`);
   if (token !== undefined && (typeof token !== "string" || token.length < 8)) {
     refuse("token: expected a string of at least 8 characters");
   }
@@ -59,11 +58,11 @@ export function parseInspectorOptions(options: InspectorOptions): ParsedInspecto
   return {
     port,
     host: name,
-    allowActions,
+    allowActions: requireBoolean("allowActions", allowActions),
     token,
     actionToken: randomBytes(18).toString("base64url"),
     allowedHosts: allowedHosts.map(hostName),
-    redact: options.redact ?? ((value) => value),
+    redact: options.redact === undefined ? (value) => value : requireFunction("redact", options.redact),
   };
 }
 
