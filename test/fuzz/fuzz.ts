@@ -56,6 +56,9 @@ export async function fuzz({ count, seed, progress }: FuzzOptions): Promise<Reco
       done += size;
       progress?.(done);
     }
+  } catch (error) {
+    console.error(target.lastWords());
+    throw error;
   } finally {
     process.removeAllListeners("uncaughtException").removeAllListeners("unhandledRejection");
     await target.end();
@@ -99,7 +102,7 @@ async function sendMessages({ client }: Target, random: Random, count: number): 
   });
 }
 
-/** Beside the records of each bucket, as somebody with another version or another program might write them. */
+/** New ones beside those of each bucket, as somebody with another version or another program might write them. */
 async function writeRecords({ client }: Target, random: Random, count: number): Promise<void> {
   const manager = await client.jetstreamManager();
   const samples: { subject: string; text: string }[] = [];
@@ -112,7 +115,7 @@ async function writeRecords({ client }: Target, random: Random, count: number): 
   for (let n = 0; n < count; n++) {
     const { subject, text } = random.pick(samples);
     const parts = subject.split(".");
-    const end = `${String(parts.at(-1)).slice(0, random.below(20))}${String(random.below(5_000))}`;
+    const end = `${String(parts.at(-1)).slice(0, random.below(20))}x${String(random.below(5_000))}`;
     const value = random.pick([
       () => random.mutated(text),
       () => JSON.stringify(random.value()),
@@ -130,7 +133,7 @@ async function assignLines({ commands }: Target, random: Random, count: number):
 async function sendRequests({ port, pageToken }: Target, random: Random, count: number): Promise<void> {
   const cases = Array.from({ length: count }, () => httpRequest(random, pageToken));
   await each(cases, 32, async (bytes) => {
-    const { status, body } = await request(port, bytes, 250);
+    const { status, body } = await request(port, bytes, 1_000);
     if (status >= 500 && !(status === 503 && body.includes('"unhealthy"')))
       throw new Error(`answered ${String(status)}`);
     if (/\n\s+at /.test(body)) throw new Error("answered with a stack");

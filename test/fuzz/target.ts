@@ -15,6 +15,8 @@ export interface Target {
   readonly pageToken: string;
   /** Assigns a task, and resolves once it has run. */
   serves(): Promise<void>;
+  /** The last warnings and errors that the service has logged. */
+  lastWords(): string;
   end(): Promise<void>;
 }
 
@@ -23,7 +25,9 @@ export async function startTarget(): Promise<Target> {
   const client = await connect({ servers: server.url, timeout: 20_000 });
   const commands = new Commands();
   const parts = { server, client, commands };
-  const runtime = createRuntime({ store: natsStore({ servers: server.url }), logger: pino({ level: "silent" }) });
+  const log: string[] = [];
+  const logger = pino({ level: "warn" }, { write: (line: string) => log.push(line) > 50 && log.shift() });
+  const runtime = createRuntime({ store: natsStore({ servers: server.url }), logger });
   const waiting = new Map<unknown, () => void>();
   runtime.spawn({ name: "tick", schedule: interval("1h"), run: () => undefined });
   const queue = await runtime.queue({ name: "mail", partitions: 4, run: (payload) => waiting.get(payload)?.() });
@@ -45,6 +49,7 @@ export async function startTarget(): Promise<Target> {
       await run;
       waiting.delete(payload);
     },
+    lastWords: () => log.join(""),
     end: () => end(parts, runtime, inspector),
   };
 }
