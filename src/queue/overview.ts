@@ -7,7 +7,7 @@ import type { Shards } from "./shards";
 interface WorkerRecord {
   holder?: string;
   about?: { host: string; pid: number };
-  holds?: WorkerShare | null;
+  holds?: Partial<WorkerShare>;
 }
 
 /** Who owns each partition, as far as the leases show. */
@@ -38,7 +38,7 @@ export function workersOf(
   for (const shard of shards.all) {
     for (const { entry } of shard.leases.view.entries()) {
       if (!entry.key.startsWith(prefix)) continue;
-      const { holder, about, holds: told } = JSON.parse(entry.value) as WorkerRecord;
+      const { holder, about, holds: told } = readWorker(entry.value);
       if (holder === undefined || holder === "" || about === undefined) continue;
       const holds = ownShare(holder, shard) ?? told;
       const worker = workers.get(holder) ?? {
@@ -55,4 +55,19 @@ export function workersOf(
   }
   ownersOf(queue, shards).forEach((owner, partition) => workers.get(owner ?? "")?.partitions.push(partition));
   return [...workers.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** A record that another program wrote in its own way says nothing. */
+function readWorker(value: string): WorkerRecord {
+  let given: unknown;
+  try {
+    given = JSON.parse(value);
+  } catch {
+    return {};
+  }
+  const { holder, about, holds } = (given ?? {}) as { holder?: unknown; about?: unknown; holds?: unknown };
+  const { host, pid } = (about ?? {}) as { host?: unknown; pid?: unknown };
+  if (typeof holder !== "string" || typeof host !== "string" || typeof pid !== "number") return {};
+  const numbers = Object.entries(holds ?? {}).filter(([, number]) => typeof number === "number");
+  return { holder, about: { host, pid }, holds: Object.fromEntries(numbers) };
 }
