@@ -1,5 +1,6 @@
 export { createRuntime } from "./runtime";
 export type { Runtime, RuntimeOptions } from "./runtime-api";
+export type { Messages } from "./supervision/monitor-line";
 export type { NodeInfo } from "./cluster/nodes";
 export type { RuntimeLocks } from "./cluster/runtime-locks";
 export type { Lock } from "./cluster/locks";

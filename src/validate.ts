@@ -9,6 +9,16 @@ export function show(value: unknown): string {
   return String(value);
 }
 
+const unseen = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|\p{Surrogate}/gu;
+
+/**
+ * A name within a line: quoted as JSON, with every character escaped that would break the line, or would not be seen
+ * in it (control characters, Unicode's line breaks, marks of direction). No name can forge a line or hide in it.
+ */
+export function quoted(name: string): string {
+  return JSON.stringify(name).replace(unseen, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** The one sentence form of a refused option: which, what was expected, what was given. */
 export function refuse(option: string, expected: string, got: unknown, code: ErrorCode = "ERR_INVALID_OPTION"): never {
   throw new OstinatoError(code, `${option}: expected ${expected}; got ${show(got)}`);

@@ -2,6 +2,7 @@ import type { Level, Logger } from "pino";
 import { Observable } from "rxjs";
 import type { Outcome } from "../task";
 import type { Decision } from "./decision";
+import type { MonitorLine } from "./monitor-line";
 
 interface About {
   /** The task's or supervisor's name. */
@@ -53,15 +54,15 @@ const levels: Record<RuntimeEvent["type"], Level> = {
  */
 export class Report {
   readonly #logger: Logger;
-  readonly #label: string;
+  readonly #line: MonitorLine;
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
   #audience = 0;
   /** Every event from the moment of subscription. */
   readonly events = new Observable<RuntimeEvent>((subscriber) => this.listen((event) => subscriber.next(event)));
 
-  constructor(logger: Logger, label: string) {
+  constructor(logger: Logger, line: MonitorLine) {
     this.#logger = logger;
-    this.#label = label;
+    this.#line = line;
   }
 
   tell(event: RuntimeEvent): void {
@@ -98,11 +99,6 @@ export class Report {
     return () => {
       if (this.#listeners.delete(listener)) this.#audience -= heads;
     };
-  }
-
-  /** `N9`: a name is quoted as JSON, so that neither a quote nor a line break in it can forge a line. */
-  #line(mark: string, task: string, more = ""): string {
-    return `### [${mark}] ${this.#label}: ${JSON.stringify(task)}${more}`;
   }
 
   #log(event: RuntimeEvent): void {
