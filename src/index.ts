@@ -52,6 +52,7 @@ export type { AutoShutdown, RestartKind, Strategy } from "./rules/restart";
 export type { ComposedTask } from "./tasks/context";
 export { sequence } from "./tasks/sequence";
 export { concurrence } from "./tasks/concurrence";
+export { withNoOverlap } from "./tasks/with-no-overlap";
 export { withRepeat, type WithRepeatOptions } from "./tasks/with-repeat";
 export { withTimeout, type WithTimeoutOptions } from "./tasks/with-timeout";
 export { withRetry, type WithRetryOptions } from "./tasks/with-retry";

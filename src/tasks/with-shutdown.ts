@@ -4,6 +4,7 @@ import { OstinatoError } from "../errors";
 import type { Task } from "../task";
 import { childContext, clockOf, completeContext, compose, type ComposedTask } from "./context";
 import { isAbortOf, throwFailures, type Failure } from "./failures";
+import { closedIfServer } from "./servers";
 import { settledOrAborted, settledWithin } from "./wait";
 
 export interface WithShutdownOptions {
@@ -20,6 +21,9 @@ const reactionMs = 1_000;
  * Runs `start` until it ends or the signal is aborted, then `stop` under a fresh signal that lasts for `timeout`. After
  * an abort both are waited for. An error of `start` before the abort is thrown and `stop` is not called; later errors
  * of either are thrown, both as an AggregateError. What outlasts `timeout` is given up with ERR_SHUTDOWN_DEADLINE (T4).
+ *
+ * A `start` that returns a server, as `listen` does, has not ended before the server has closed:
+ * `withShutdown(() => server.listen(8080), () => server.close())`.
  *
  * @throws OstinatoError ERR_INVALID_DURATION
  */
@@ -47,7 +51,8 @@ export function withShutdown(start: Task, stop: Task, options: WithShutdownOptio
       }
     };
 
-    const started = run(startLabel, start, signal);
+    const serve: Task = async (own) => closedIfServer(await start(own));
+    const started = run(startLabel, serve, signal);
     await settledOrAborted(started, signal);
     if (!signal.aborted) throwFailures("withShutdown", failures);
 
