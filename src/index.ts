@@ -1,5 +1,6 @@
 export { createRuntime } from "./runtime";
 export type { Runtime, RuntimeOptions } from "./runtime-api";
+export type { Messages } from "./supervision/monitor-line";
 export type { NodeInfo } from "./cluster/nodes";
 export type { RuntimeLocks } from "./cluster/runtime-locks";
 export type { Lock } from "./cluster/locks";
@@ -59,6 +60,7 @@ export type { AutoShutdown, RestartKind, Strategy } from "./rules/restart";
 export type { ComposedTask } from "./tasks/context";
 export { sequence } from "./tasks/sequence";
 export { concurrence } from "./tasks/concurrence";
+export { withNoOverlap } from "./tasks/with-no-overlap";
 export { withRepeat, type WithRepeatOptions } from "./tasks/with-repeat";
 export { withTimeout, type WithTimeoutOptions } from "./tasks/with-timeout";
 export { withRetry, type WithRetryOptions } from "./tasks/with-retry";

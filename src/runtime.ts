@@ -73,7 +73,7 @@ class LocalRuntime implements Runtime {
   readonly #finish: Record<"resolve" | "reject", (error?: Error) => void>;
 
   constructor(options: RuntimeOptions) {
-    const { store, clock, logger, inspect, nodeId, shutdownTimeout, lease, label, survive } = parseOptions(options);
+    const { store, clock, logger, inspect, nodeId, shutdownTimeout, lease, line, survive } = parseOptions(options);
     this.clock = clock ?? systemClock;
     this.store = store ?? memoryStore();
     this.logger = logger ?? pino();
@@ -81,7 +81,7 @@ class LocalRuntime implements Runtime {
     this.#shutdownTimeout = shutdownTimeout;
     this.#lease = lease;
     this.#survive = survive;
-    this.#report = new Report(this.logger, label);
+    this.#report = new Report(this.logger, line);
     this.events = this.#report.events;
     this.#alarms = new Alarms(this.clock, {
       onError: (error) =>

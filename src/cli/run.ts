@@ -11,6 +11,7 @@ export interface RunOptions {
   namespace?: string;
   inboxPrefix?: string;
   logLevel: (typeof logLevels)[number];
+  messages?: "plain" | "neat";
   label?: string;
   shutdownTimeout: number;
   nodeId?: string;
@@ -49,7 +50,13 @@ export function withRunOptions(command: Command): Command {
     .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
     .option("--inbox-prefix <PREFIX>", "where NATS answers, if this user may not listen to _INBOX.>", readText)
     .addOption(new Option("--log-level <LEVEL>", "the lowest level to print").choices(logLevels).default("info"))
-    .option("--label <TEXT>", "what the monitor lines call themselves", readText)
+    .addOption(
+      new Option("--messages <STYLE>", 'how monitor lines read: plain, such as "START web"; or neat').choices([
+        "plain",
+        "neat",
+      ]),
+    )
+    .option("--label <TEXT>", "what neat monitor lines call the tasks", readText)
     .option("--shutdown-timeout <DURATION>", "how long runs may go on after the first signal", readDuration, 10_000)
     .option("--node-id <ID>", "names this process to the others (default: host, pid and a random part)", readText)
     .addOption(new Option("--pretty", "lines for people (default on a terminal)").conflicts("json"))
@@ -65,11 +72,12 @@ export async function run(
   const store = openStore(options.store, options.namespace, options.inboxPrefix);
   const forPeople = options.pretty ?? (options.json ? false : process.stdout.isTTY);
   const logger = makeLogger({ level: options.logLevel, pretty: forPeople });
-  const { shutdownTimeout, label, nodeId } = options;
+  const { shutdownTimeout, messages, label, nodeId } = options;
   const runtime = createRuntime({
     store,
     logger,
     shutdownTimeout,
+    ...(messages === undefined ? {} : { messages }),
     ...(label === undefined ? {} : { label }),
     ...(nodeId === undefined ? {} : { nodeId }),
   });

@@ -4,8 +4,8 @@ import type { Zone } from "./zoned";
 
 /** A time of day in a time zone. */
 export interface TimeOfDay {
-  /** 0 to 23. */
-  hour: number;
+  /** 0 to 23; default 0. */
+  hour?: number;
   /** 0 to 59; default 0. */
   minute?: number;
   /** 0 to 59; default 0. */
@@ -44,7 +44,7 @@ export function requireFields<T extends object>(what: string, given: T, known: r
 }
 
 export function requireTimeOfDay(what: string, given: TimeOfDay): CheckedTimeOfDay {
-  const { hour, minute = 0, second = 0, timeZone } = given;
+  const { hour = 0, minute = 0, second = 0, timeZone } = given;
   requireField(`${what}.hour`, hour, 0, 23);
   requireField(`${what}.minute`, minute, 0, 59);
   requireField(`${what}.second`, second, 0, 59);

@@ -4,6 +4,7 @@ import { isEnabled, toError } from "../foreign";
 import { GuardedEvents } from "../guarded-events";
 import type { Outcome } from "../task";
 import type { Decision } from "./decision";
+import type { MonitorLine } from "./monitor-line";
 
 interface About {
   /** The task's or supervisor's name. */
@@ -88,7 +89,7 @@ const levels: Record<RuntimeEvent["type"], Level> = {
  */
 export class Report {
   readonly #logger: Logger;
-  readonly #label: string;
+  readonly #line: MonitorLine;
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
   #audience = 0;
   #hasLogFailed = false;
@@ -99,9 +100,9 @@ export class Report {
     (subscriber) => this.listen((event) => subscriber.next(event)),
   );
 
-  constructor(logger: Logger, label: string) {
+  constructor(logger: Logger, line: MonitorLine) {
     this.#logger = logger;
-    this.#label = label;
+    this.#line = line;
   }
 
   tell(event: RuntimeEvent): void {
@@ -161,11 +162,6 @@ export class Report {
     return () => {
       if (this.#listeners.delete(listener)) this.#audience -= heads;
     };
-  }
-
-  /** `N9`: a name is quoted as JSON, so that neither a quote nor a line break in it can forge a line. */
-  #line(mark: string, task: string, more = ""): string {
-    return `### [${mark}] ${this.#label}: ${JSON.stringify(task)}${more}`;
   }
 
   #log(event: RuntimeEvent): void {

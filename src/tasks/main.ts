@@ -26,13 +26,19 @@ export interface MainOptions {
   exit?: (code: number) => void;
 }
 
+/** What brings its task with it: a runtime. */
+export interface Startable {
+  task(): Task;
+}
+
 const optionNames = ["signal", "shutdownTimeout", "signals", "logger", "clock", "exit"];
 const keepAliveMs = Number.MAX_SAFE_INTEGER;
 
 /**
  * Runs tasks together until all have ended, one fails, a signal arrives or `signal` is aborted; then asks the others to
  * end, and resolves to an exit code: 0, or 1 when a task failed or did not end within `shutdownTimeout`. Every failure
- * is logged with its causes. A second signal ends the process at once. Options may stand first or last.
+ * is logged with its causes. A second signal ends the process at once. Options may stand first or last. A runtime
+ * may stand for its task: `main(runtime)`.
  *
  * ```ts
  * main(runtime.task(), httpServerTask(server)).then((code) => process.exit(code));
@@ -42,7 +48,7 @@ const keepAliveMs = Number.MAX_SAFE_INTEGER;
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION (the promise rejects)
  */
-export async function main(...given: (Task | MainOptions)[]): Promise<number> {
+export async function main(...given: (Task | Startable | MainOptions)[]): Promise<number> {
   const { tasks, options: found } = readArguments(given);
   const options = readOptions("main", found, optionNames);
   const {
@@ -82,14 +88,18 @@ export async function main(...given: (Task | MainOptions)[]): Promise<number> {
   }
 }
 
-function readArguments(given: readonly (Task | MainOptions)[]): { tasks: Task[]; options: MainOptions } {
-  const tasks = [...given];
+function readArguments(given: readonly (Task | Startable | MainOptions)[]): { tasks: Task[]; options: MainOptions } {
+  const tasks = given.map((each) => (isStartable(each) ? each.task() : each));
   let options: unknown = {};
   if (typeof tasks.at(-1) === "object") options = tasks.pop();
   else if (typeof tasks[0] === "object") options = tasks.shift();
   if (options === null || isArray(options)) refuse("main: options", "an object", options);
   tasks.forEach((task, index) => requireWork(`main: task ${String(index + 1)}`, task));
   return { tasks: tasks as Task[], options: options as MainOptions };
+}
+
+function isStartable(given: unknown): given is Startable {
+  return typeof given === "object" && given !== null && typeof (given as Partial<Startable>).task === "function";
 }
 
 function stuck(group: Group, shutdownTimeout: number): OstinatoError {

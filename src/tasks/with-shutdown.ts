@@ -5,6 +5,7 @@ import type { Task } from "../task";
 import { readOptions, requireWork } from "../validate";
 import { childContext, clockOf, completeContext, compose, nameOf, perform, type ComposedTask } from "./context";
 import { isAbortOf, throwFailures, type Failure } from "./failures";
+import { closedIfServer } from "./servers";
 import { settledOrAborted, settledWithin } from "./wait";
 
 export interface WithShutdownOptions {
@@ -21,6 +22,9 @@ const reactionMs = 1_000;
  * Runs `start` until it ends or the signal is aborted, then `stop` under a fresh signal that lasts for `timeout`. After
  * an abort both are waited for. An error of `start` before the abort is thrown and `stop` is not called; later errors
  * of either are thrown, both as an AggregateError. What outlasts `timeout` is given up with ERR_SHUTDOWN_DEADLINE (T4).
+ *
+ * A `start` that returns a server, as `listen` does, has not ended before the server has closed:
+ * `withShutdown(() => server.listen(8080), () => server.close())`.
  *
  * @throws OstinatoError ERR_INVALID_DURATION
  */
@@ -51,7 +55,8 @@ export function withShutdown(start: Task, stop: Task, given: WithShutdownOptions
       }
     };
 
-    const started = run(startLabel, start, signal);
+    const serve: Task = async (own) => closedIfServer(await start(own));
+    const started = run(startLabel, serve, signal);
     await settledOrAborted(started, signal);
     if (!signal.aborted) throwFailures("withShutdown", failures);
 

@@ -30,9 +30,9 @@ test("X9 scheduled, triggered, temporary and failing tasks, and branches, leave 
   usedOnce("scheduled=10000", "triggered=10000", "temporary=20000", "failing=10000", "branches=10000"));
 
 test("X9 a lock, a queue and an assigned task that are gone leave no memory", () =>
-  usedOnce("locks=20000", "assigned=20000", "queues=1000"));
+  usedOnce("locks=20000", "assigned=20000", "queues=5000"));
 
 test("X9 what is gone leaves no memory while an inspector watches", () =>
-  usedOnce("inspect", "stopped=10000", "temporary=10000", "failing=10000", "queues=500"));
+  usedOnce("inspect", "stopped=10000", "temporary=10000", "failing=10000", "queues=3000"));
 
 test.run();
