@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { fileStore, natsStore, type QueueStats, type Store } from "ostinato";
 
 /** Where a queue lives that several processes share. */
-export type SharedPlace = { readonly servers: string[]; readonly namespace: string } | { readonly path: string };
+export type SharedPlace =
+  | {
+      readonly servers: string[];
+      readonly namespace: string;
+      readonly replicas?: number;
+      readonly storage?: "file" | "memory";
+    }
+  | { readonly path: string };
 
 export interface WorkerSetup {
   readonly place: SharedPlace;
