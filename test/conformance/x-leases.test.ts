@@ -6,7 +6,7 @@ import { onEveryStore } from "../helpers/world";
 for (const kind of leaseKinds) {
   for (const one of leaseCases.filter(({ isCore }) => isCore)) {
     onEveryStore(`X8 the lease of a ${kind.name} ${one.name}`, ({ clock, store }) =>
-      playLease(clock, store.map("leases"), kind, one),
+      playLease(clock, store.map("leases"), kind, one, 1_000),
     );
   }
 }

@@ -41,11 +41,11 @@ export interface LeaseKind {
   rival(value: string): string;
 }
 
-const retryEvery = 250;
+const retryEvery = 500;
 const rivalOf = (value: string, fields: object): string =>
   JSON.stringify({ ...(JSON.parse(value) as object), holder: "rival", ...fields });
 
-/** Tries once every quarter of a second until it is stopped. */
+/** Tries twice a second until it is stopped. */
 function trying(clock: NodeClock, attempt: () => void): { later(): void; stop(): void } {
   let timer: unknown;
   let isStopped = false;
@@ -147,9 +147,9 @@ function follow(lease: ReturnType<typeof createLease>, clock: NodeClock, { begin
         if (!isStopped) told();
       });
     }
-    timer = clock.setTimeout(look, 10);
+    timer = clock.setTimeout(look, retryEvery);
   };
-  let timer: unknown = clock.setTimeout(look, 10);
+  let timer: unknown = clock.setTimeout(look, retryEvery);
   return () => {
     isStopped = true;
     clock.clearTimeout(timer);
