@@ -58,7 +58,8 @@ export class Settlement {
       const about = { event: "UNLETTERED", queue: settings.name, task: record.id, reason, err };
       host.logger.error(about, `a dead letter cannot be stored, and is tried again in a minute: ${err.message}`);
       const unlettered = { reason, error: letter.error, ...codeOf(error) };
-      const kept: QueueRecord = { ...record, unlettered, retryAt: host.clock.now() + pauseOfUnlettered };
+      const past = { joint: 0, alone: 0, excused: 0, ...record.past, runs: [...(runs ?? [])] };
+      const kept: QueueRecord = { ...record, past, unlettered, retryAt: host.clock.now() + pauseOfUnlettered };
       delete kept.run;
       return kept;
     }
