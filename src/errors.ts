@@ -12,7 +12,8 @@ export const errorCodes = {
     "An option has a value that is not allowed; the message names the option, what was expected and what was given.",
   ERR_INVALID_DURATION:
     'A duration is neither milliseconds nor a string such as "90s" or "5m", or lies outside the allowed range.',
-  ERR_INVALID_SCHEDULE: "A schedule cannot be built from these fields, or can never be due.",
+  ERR_INVALID_SCHEDULE:
+    "A schedule cannot be built from these fields, can never be due, or its next() returned no later instant.",
   ERR_INVALID_TIME_ZONE: "The time zone is not an IANA name that this Node knows.",
   ERR_DUPLICATE_NAME: "Another task, supervisor or queue of this runtime has the same name.",
   ERR_ALREADY_STARTED: "start() was called twice.",
@@ -21,6 +22,7 @@ export const errorCodes = {
   ERR_TIMEOUT: "A run took longer than its time limit.",
   ERR_SHUTDOWN: "The work was asked to end because its runtime, supervisor or process is stopping.",
   ERR_SHUTDOWN_DEADLINE: "Something did not end before the shutdown deadline and was given up; the message names it.",
+  ERR_OUTPUT_CLOSED: "The reader of the process's output has gone, so the work was asked to end.",
   ERR_SIBLING_FAILED: "The task was aborted because one that runs together with it failed.",
   ERR_LEASE_LOST: "The lease that allowed the run was lost or could not be renewed in time.",
   ERR_RESTART_INTENSITY: "A supervisor saw more restarts than its intensity allows and gave up.",

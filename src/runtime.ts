@@ -18,6 +18,7 @@ import { memoryStore } from "./stores/memory";
 import { parseOptions, type Runtime, type RuntimeOptions } from "./runtime-api";
 import { asTask } from "./supervision/as-task";
 import type { Child } from "./supervision/child";
+import { onReaderGone, outputsOf } from "./tasks/reader-gone";
 import { supervisorHandle, type SupervisorHandle, type TaskHandle } from "./supervision/handles";
 import { FormerRuns } from "./supervision/former-runs";
 import type { Host } from "./supervision/host";
@@ -205,7 +206,12 @@ class LocalRuntime implements Runtime {
   }
 
   task(): Task {
-    return asTask(this, () => this.#host.formerRuns.throwIfLate());
+    const { formerRuns, logger } = this.#host;
+    return asTask(
+      this,
+      () => formerRuns.throwIfLate(),
+      (listener) => onReaderGone(outputsOf(logger), listener),
+    );
   }
 
   toString(): string {

@@ -6,6 +6,7 @@ import { assignCommand } from "./assign";
 import { deadLettersCommand } from "./dead-letters";
 import { doctorCommand } from "./doctor";
 import { hideCredentials } from "../rules/address";
+import { isReaderGone, servesTasks } from "./logs";
 import { describeMistake } from "./mistakes";
 import { inspectCommand } from "./inspect";
 import { listCommand } from "./list";
@@ -65,8 +66,10 @@ async function start(): Promise<number> {
   }
 }
 
-// The reader of the pipe has gone (`| head`): there is nobody left to print for.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+// The reader of the pipe has gone (`| head`): there is nobody left to print for, unless `main` lets work end first.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (!servesTasks()) process.exit(isReaderGone(error) ? 0 : 1);
+});
 // Work whose reports nobody reads goes on to its end.
 process.stderr.on("error", () => undefined);
 void start().then((code) => process.exit(code));

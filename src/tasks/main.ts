@@ -8,6 +8,7 @@ import { cut, guardLogger, longestStack, textOf } from "../foreign";
 import { isArray, readOptions, refuse, requireWork } from "../validate";
 import { childSignal, completeContext, tellOnce } from "./context";
 import { startGroup, type Group } from "./group";
+import { onReaderGone, outputsOf, ownOutputs, readerGoneCode } from "./reader-gone";
 import { endingSignals, exitCodeOf, onSignals, requireSignals } from "./signals";
 import { settledOrAborted, settledWithin } from "./wait";
 
@@ -37,7 +38,8 @@ const keepAliveMs = Number.MAX_SAFE_INTEGER;
 /**
  * Runs tasks together until all have ended, one fails, a signal arrives or `signal` is aborted; then asks the others to
  * end, and resolves to an exit code: 0, or 1 when a task failed or did not end within `shutdownTimeout`. Every failure
- * is logged with its causes. A second signal ends the process at once. Options may stand first or last. A runtime
+ * is logged with its causes. A second signal ends the process at once. When the reader of stdout or stderr has gone
+ * (`node app.js | head`) they are asked to end too, and the code is 141. Options may stand first or last. A runtime
  * may stand for its task: `main(runtime)`.
  *
  * ```ts
@@ -71,6 +73,11 @@ export async function main(...given: (Task | Startable | MainOptions)[]): Promis
     logger.info({ signal: name }, `${name} received: stopping; a second signal ends the process at once`);
     ending.abort(new ShutdownError(`${name} received`));
   });
+  let hasReader = true;
+  const unlisten = onReaderGone([...ownOutputs(), ...outputsOf(logger)], () => {
+    hasReader = false;
+    ending.abort(new ShutdownError("nobody reads the output of this process any more"));
+  });
   // A task that only waits for its signal holds nothing that keeps Node running.
   const keepAlive = systemClock.setTimeout(() => undefined, keepAliveMs);
 
@@ -80,10 +87,12 @@ export async function main(...given: (Task | Startable | MainOptions)[]): Promis
     const group = startGroup("main", tasks, context);
     await settledOrAborted(group.ended, group.signal);
     const late = (await settledWithin(clock, shutdownTimeout, group.ended)) ? undefined : stuck(group, shutdownTimeout);
-    return report(group, late, logger);
+    const code = report(group, late, logger);
+    return code === 0 && !hasReader ? readerGoneCode : code;
   } finally {
     systemClock.clearTimeout(keepAlive);
     silence();
+    unlisten();
     ending.release();
   }
 }

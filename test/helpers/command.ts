@@ -20,6 +20,8 @@ export interface Command {
   /** Resolves when stdout holds this, also from before; rejects when the process ends without. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
   signal(signal: NodeJS.Signals): void;
+  /** Closes this end of a pipe, as `head` does once it has enough. */
+  stopReading(output: "stdout" | "stderr"): void;
   /** 128 + its number after a signal that nobody handled is node's `null` here. */
   readonly exit: Promise<number | null>;
 }
@@ -53,6 +55,7 @@ export function startCommand(args: readonly string[], { cwd = root, env = {}, bu
     stdout: () => stdout,
     stderr: () => stderr,
     signal: (signal) => void child.kill(signal),
+    stopReading: (output) => void child[output].destroy(),
     exit,
     until: (pattern) =>
       new Promise((resolve, reject) => {
