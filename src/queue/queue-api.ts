@@ -44,7 +44,7 @@ export type QueueEvent =
   | { type: "online" | "offline" | "disconnect" | "reconnect"; store: string; server?: string }
   | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string }
   /** Why messages of producers cannot be accepted or kept. `lost` is the beginning of one that was dropped for it. */
-  | { type: "intakeProblem"; error: string; lost?: string };
+  | { type: "intakeProblem"; store: string; error: string; lost?: string };
 
 /** Why messages of producers cannot be accepted, or could not be kept as dead letters. */
 export interface IntakeProblem {
