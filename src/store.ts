@@ -95,7 +95,15 @@ export interface IntakeMessage {
 }
 
 /** A request whose message the store has dropped, because it keeps, or kept, one of the same name. */
-export type RepeatedRequest = Pick<IntakeMessage, "kind" | "body"> & { readonly messageId: string };
+export type RepeatedRequest = Pick<IntakeMessage, "kind" | "body"> & {
+  readonly messageId: string;
+  /** It was asked before without an answer, so that looking for one is worth a request to the store. */
+  readonly isRepeated?: boolean;
+};
+
+export type Recall = (
+  request: RepeatedRequest,
+) => Promise<{ readonly text: string; readonly sequence: number } | undefined>;
 
 /** What producers publish for one queue, kept until it has been dealt with. Only stores that have subjects have one. */
 export interface Intake {
@@ -112,12 +120,10 @@ export interface Intake {
    * and may deliver again what was delivered but is not done. To be used by one process at a time. `listener` must not
    * throw.
    *
-   * @param recall the answer to a request that is a copy of one which was answered before this process consumed.
+   * @param recall the answer to a request that is a copy of one which was answered before this process consumed, as far
+   *   as that is known. Never rejects.
    */
-  consume(
-    listener: (message: IntakeMessage) => void,
-    recall?: (request: RepeatedRequest) => { readonly text: string; readonly sequence: number } | undefined,
-  ): Watch;
+  consume(listener: (message: IntakeMessage) => void, recall?: Recall): Watch;
   /** This message and all before it need not be kept. Rejects as writes do; to be repeated with a later one if it does. */
   done(sequence: number): Promise<void>;
 }

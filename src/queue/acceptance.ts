@@ -15,7 +15,7 @@ export interface AcceptanceOptions {
   /** What a producer published was refused, and is kept as a dead letter. */
   readonly onRefused: (id: string | undefined, reason: DeadLetter["reason"], error: Error) => void;
   /** Messages of producers cannot be accepted or kept; `lost` is the beginning of one that was dropped. */
-  readonly onProblem: (error: string, lost?: string) => void;
+  readonly onProblem: (store: string, error: string, lost?: string) => void;
 }
 
 /**
@@ -84,7 +84,7 @@ export class Acceptance {
       intake,
       tasks,
       host,
-      onProblem,
+      onProblem: (error, lost) => onProblem(shard.store.description, error, lost),
       refuse: async (letter, { epoch, sequence }, error) => {
         const about = { at: host.clock.now(), node: host.nodeId };
         // Under the same key whoever refuses it, and however often.

@@ -1,6 +1,6 @@
 import { toError } from "../errors";
 import type { Host } from "../supervision/host";
-import type { LostRefusal } from "./producer-desk";
+import type { LostRefusal } from "./message-text";
 import type { IntakeProblem } from "./queue-api";
 import { leasePrefix, type Shard } from "./shard";
 import type { Shards } from "./shards";

@@ -7,6 +7,14 @@ import type { NewDeadLetter } from "./dead-letters";
 const kept = 4_096;
 export const keptError = 1_000;
 
+/** A refusal that could not be kept as a dead letter: nobody finds it there. */
+export interface LostRefusal {
+  readonly kind: IntakeMessage["kind"];
+  /** The beginning of the message. */
+  readonly text: string;
+  readonly refusal: Error;
+}
+
 /** Stands for all that makes two messages copies of each other. */
 export function contentOf({ kind, body, messageId }: Pick<IntakeMessage, "kind" | "body" | "messageId">): string {
   return messageId === undefined ? fingerprint(kind, body) : fingerprint(kind, body, messageId);

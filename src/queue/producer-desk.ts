@@ -4,7 +4,7 @@ import type { IntakeMark } from "../rules/queue-record";
 import type { Intake, IntakeMessage, RepeatedRequest } from "../store";
 import { AcceptedMessages } from "./accepted-messages";
 import { codeOf, type NewDeadLetter } from "./dead-letters";
-import { beginningOf, contentOf, keptError, refusalOf, textOf } from "./message-text";
+import { beginningOf, contentOf, keptError, refusalOf, textOf, type LostRefusal } from "./message-text";
 import { OpenMessages, type OpenMessage } from "./open-messages";
 import type { AssignedTasks } from "./tasks";
 
@@ -14,17 +14,9 @@ const longestPause = 1_000;
 const mostAttempts = 10;
 const hangs = 30_000;
 
-/** A refusal that could not be kept as a dead letter: nobody finds it there. */
-export interface LostRefusal {
-  readonly kind: IntakeMessage["kind"];
-  /** The beginning of the message. */
-  readonly text: string;
-  readonly refusal: Error;
-}
-
 export interface ProducerDeskOptions {
   readonly intake: Intake;
-  readonly tasks: Pick<AssignedTasks, "assign" | "remove" | "removals" | "isAsAccepted">;
+  readonly tasks: Pick<AssignedTasks, "assign" | "remove" | "removals" | "isAsAccepted" | "accepted">;
   /** What was done before; shared with the process that accepts next. */
   readonly accepted?: AcceptedMessages;
   /** Whether messages may be worked on right now: another process may do so otherwise. */
@@ -35,12 +27,6 @@ export interface ProducerDeskOptions {
   /** Why a message cannot be accepted or kept at the moment, at each attempt; `lost` where none follows. */
   readonly onProblem?: (error: Error, lost?: LostRefusal) => void;
   readonly onAccepted?: () => void;
-}
-
-interface Request {
-  /** Messages of one key are worked on in order. */
-  readonly key: string;
-  readonly act: () => Promise<string>;
 }
 
 /**
@@ -75,25 +61,33 @@ export class ProducerDesk {
     if (this.#open.isCrowded) void this.#watchForHang();
   }
 
-  /** The answer to a request of which the store keeps no message, because it kept one of the same name. */
-  recall({ kind, body, messageId }: RepeatedRequest): { text: string; sequence: number } | undefined {
+  /** The answer to a request of which the store keeps no message, because it kept one of the same name. Never rejects. */
+  async recall({
+    kind,
+    body,
+    messageId,
+    isRepeated = false,
+  }: RepeatedRequest): Promise<{ text: string; sequence: number } | undefined> {
     try {
       const text = textOf(body);
       const id = kind === "remove" ? readRemovalText(text) : readAssignmentText(text).id;
-      const known = this.#accepted.last(id, contentOf({ kind, body, messageId }));
+      const content = contentOf({ kind, body, messageId });
+      const known =
+        this.#accepted.last(id, content) ?? (isRepeated ? await this.#options.tasks.accepted(id, content) : undefined);
       return known && { text: JSON.stringify({ ok: true, result: known.result }), sequence: known.mark.sequence };
     } catch {
       return undefined;
     }
   }
 
-  /** Resolves when nothing of what was taken is being worked on any more. */
+  /** Resolves when no message is being worked on any more. */
   async end(): Promise<void> {
     await Promise.all(this.#lastOf.values());
     await this.#telling;
   }
 
-  #read(message: IntakeMessage): Request {
+  /** What the message asks for, and the key of the messages that are worked on in order with it. */
+  #read(message: IntakeMessage): { key: string; act: () => Promise<string> } {
     const { kind, body, sequence, newest = sequence, published } = message;
     const { tasks, intake } = this.#options;
     const mark: IntakeMark = { epoch: intake.epoch, sequence, content: contentOf(message), until: newest };

@@ -52,7 +52,7 @@ export type QueueEvent =
   | { type: "overdue"; id: string | undefined; reason: string; dueAt: Date }
   | { type: "recovered"; id: string | undefined; overdueMs: number }
   /** Why messages of producers cannot be accepted or kept. `lost` is the beginning of one that was dropped for it. */
-  | { type: "intakeProblem"; error: string; lost?: string };
+  | { type: "intakeProblem"; store: string; error: string; lost?: string };
 
 /** Why messages of producers cannot be accepted, or could not be kept as dead letters. */
 export interface IntakeProblem {

@@ -41,8 +41,8 @@ export class QueueEvents {
     this.#tell({ type: "deadLetter", id, reason, error: message });
   }
 
-  intakeProblem(error: string, lost?: string): void {
-    this.#tell({ type: "intakeProblem", error, ...(lost === undefined ? {} : { lost }) });
+  intakeProblem(store: string, error: string, lost?: string): void {
+    this.#tell({ type: "intakeProblem", store, error, ...(lost === undefined ? {} : { lost }) });
   }
 
   /** What concerns the whole queue is told to the runtime's events and log, too. */

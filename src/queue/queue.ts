@@ -74,7 +74,7 @@ export class AssignedQueue implements Queue {
     this.#acceptance = new Acceptance({
       ...{ settings, shards, host: host.host, tasks: this.#tasks },
       onRefused: (id, reason, error) => this.#events.deadLetter(id, reason, error),
-      onProblem: (error, lost) => this.#events.intakeProblem(error, lost),
+      onProblem: (...about) => this.#events.intakeProblem(...about),
     });
   }
 

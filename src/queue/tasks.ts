@@ -71,6 +71,14 @@ export class AssignedTasks {
     return entry === undefined || readQueueRecord(entry.value)?.intake?.content === content;
   }
 
+  /** What was done for the message with this content, where the task that it made is still there. */
+  async accepted(id: string, content: string): Promise<{ result: string; mark: IntakeMark } | undefined> {
+    const { shard, key } = this.#shards.place(id);
+    const entry = await shard.tasks.map.get(key);
+    const mark = entry && readQueueRecord(entry.value)?.intake;
+    return mark?.content === content ? { result: "updated", mark } : undefined;
+  }
+
   /** Changes when a task that came from a producer is removed by a call, where the task of this id lives. */
   async removals(id: string): Promise<{ readonly shard: number; readonly count: number }> {
     const { shard } = this.#shards.place(id);

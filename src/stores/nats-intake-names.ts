@@ -1,6 +1,6 @@
 import type { Clock } from "../clock";
 import { fingerprint } from "../identity";
-import type { Intake, RepeatedRequest } from "../store";
+import type { Recall, RepeatedRequest } from "../store";
 import { requestAge } from "./nats-intake-replies";
 
 /** A message that its producer has named by `Nats-Msg-Id`. */
@@ -31,8 +31,6 @@ export interface NatsIntakeNamesOptions {
   readonly window: () => number;
 }
 
-type Recall = Parameters<Intake["consume"]>[1];
-
 const mostKnown = 10_000;
 const mostWaiting = 20_000;
 /** Of one name: who repeats more often than that has stopped listening to the first. */
@@ -47,7 +45,7 @@ const mostBytes = 8 * 1024 * 1024;
 export class NatsIntakeNames {
   private readonly known = new Map<string, Known>();
   private readonly waiting = new Map<string, Waiting[]>();
-  private recall: Recall;
+  private recall: Recall | undefined;
   /** Of messages that wait to be recalled. */
   private bytes = 0;
 
@@ -57,18 +55,12 @@ export class NatsIntakeNames {
   ) {}
 
   /** From now on somebody knows what was answered before, or nobody does. */
-  serve(recall: Recall): void {
+  serve(recall: Recall | undefined): void {
     this.recall = recall;
     this.bytes = 0;
     if (recall === undefined) return;
-    for (const [name, waiting] of this.waiting) {
-      const left = waiting.filter(({ message, ...each }) => {
-        const recalled = message && recall(message);
-        if (recalled !== undefined) this.reply(each, { ...recalled, content: each.content }, true);
-        return recalled === undefined;
-      });
-      if (left.length === 0) this.waiting.delete(name);
-      else this.waiting.set(name, left);
+    for (const waiting of this.waiting.values()) {
+      for (const { message } of waiting) if (message) this.ask({ ...message, isRepeated: true });
     }
   }
 
@@ -78,8 +70,6 @@ export class NatsIntakeNames {
     const content = fingerprint(message.kind, message.body);
     const known = this.known.get(name);
     if (known !== undefined) return this.reply({ reply, content }, known, true);
-    const recalled = this.recall?.(message);
-    if (recalled !== undefined) return this.reply({ reply, content }, { ...recalled, content }, true);
     const waiting = this.waiting.get(name) ?? [];
     const isKept = this.recall === undefined && this.bytes + message.body.length <= mostBytes;
     if (isKept) this.bytes += message.body.length;
@@ -87,6 +77,8 @@ export class NatsIntakeNames {
     if (waiting.length < mostOfOneName) waiting.push(one);
     this.waiting.delete(name);
     this.waiting.set(name, waiting);
+    // The first is a copy, too, where another process has answered before.
+    this.ask({ ...message, isRepeated: waiting.length > 1 });
   }
 
   /** The stream's message of this name has its answer. */
@@ -100,6 +92,20 @@ export class NatsIntakeNames {
     this.waiting.delete(name);
     for (const [index, each] of waiting.entries()) this.reply(each, known, index > 0);
     this.forgetOld();
+  }
+
+  /** Answers those that wait, if somebody knows that this was answered before. */
+  private ask(message: NamedMessage): void {
+    void this.recall?.(message).then((recalled) => {
+      if (recalled !== undefined) this.answerCopies(message, recalled);
+    });
+  }
+
+  private answerCopies({ kind, body, messageId }: NamedMessage, answer: Answer): void {
+    const name = fingerprint(messageId);
+    const content = fingerprint(kind, body);
+    for (const each of this.waiting.get(name) ?? []) this.reply(each, { ...answer, content }, true);
+    this.waiting.delete(name);
   }
 
   clear(): void {

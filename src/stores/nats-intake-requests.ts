@@ -1,5 +1,5 @@
 import type { Msg } from "nats";
-import type { Intake } from "../store";
+import type { Recall } from "../store";
 import { NatsIntakeNames, type NamedMessage } from "./nats-intake-names";
 import { NatsIntakeReplies } from "./nats-intake-replies";
 import type { NatsIntakeStream } from "./nats-intake-stream";
@@ -39,7 +39,7 @@ export class NatsIntakeRequests {
   }
 
   /** Somebody consumes, who knows what was answered before; or nobody does. */
-  serve(recall: Parameters<Intake["consume"]>[1]): void {
+  serve(recall: Recall | undefined): void {
     this.names.serve(recall);
   }
 

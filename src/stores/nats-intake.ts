@@ -2,7 +2,7 @@ import type { TimerId } from "../clock";
 import { isOutage } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
-import type { Intake, IntakeMessage, RepeatedRequest, Watch } from "../store";
+import type { Intake, IntakeMessage, Recall, Watch } from "../store";
 import { refuse } from "../validate";
 import { NoAnswer, notFound, writeError } from "./nats-errors";
 import { requestAge } from "./nats-intake-replies";
@@ -61,10 +61,7 @@ export class NatsIntake implements Intake {
     this.stopReopening ??= this.link.onReturn(() => void this.reopen(0));
   }
 
-  consume(
-    listener: (message: IntakeMessage) => void,
-    recall?: (request: RepeatedRequest) => { readonly text: string; readonly sequence: number } | undefined,
-  ): Watch {
+  consume(listener: (message: IntakeMessage) => void, recall?: Recall): Watch {
     this.link.assertOpen();
     this.requests.serve(recall);
     const watch: NatsIntakeWatch = new NatsIntakeWatch(

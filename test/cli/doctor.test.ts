@@ -68,6 +68,34 @@ test("a server that is all right has no problem, and the examination leaves noth
   });
 });
 
+test("users that can read each other's answers are told, with what to grant; without users there is nothing to tell", async () => {
+  const permit = (subjects: string) => `permissions { publish: [">"], subscribe: [${subjects}] }`;
+  const config = `authorization { users: [
+    { user: "all", password: "p" }
+    { user: "own", password: "p", ${permit('"_INBOX_worker.>"')} }
+    { user: "default", password: "p", ${permit('"_INBOX.>"')} }
+  ] }`;
+  await withServer({ config }, async ({ url }) => {
+    const findings = async (name: string, ...prefix: string[]): Promise<string> => {
+      const { text } = await run("--nats", url.replace("//", `//${name}:p@`), ...prefix);
+      return text
+        .split("\n")
+        .filter((line) => /_INBOX/.test(line))
+        .join("\n");
+    };
+    const own = ["--inbox-prefix", "_INBOX_worker"];
+    assert.match(await findings("own", ...own), /^ok +answers to this user come to "_INBOX_worker\.>"$/);
+    assert.match(
+      await findings("all", ...own),
+      /WARNING +this user may subscribe to "_INBOX\.>"[^]*→ grant subscribe to "_INBOX_worker\.>" only/,
+    );
+    assert.match(
+      await findings("default"),
+      /WARNING +answers to this user come to "_INBOX\.>"[^]*→ give natsStore\(\{ inboxPrefix/,
+    );
+  });
+});
+
 test("buckets that exist are looked at and tried; what is left of the trial is nothing", async () => {
   await withServer({}, async ({ url }) => {
     const store = natsStore({ servers: url, namespace: "shop" });

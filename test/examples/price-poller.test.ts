@@ -71,6 +71,23 @@ test("the shell script gives its lines to the nats command line where there is o
   assert.match(readFileSync(given, "utf8"), /^(\{"id":"price:SYM0000\d",[^\n]*,"every":"2s"\}\n){3}$/);
 });
 
+test("with ANSWERS the shell script waits until the queue has accepted every task, and copies make no more of them", async () => {
+  const runtime = createRuntime({ store: natsStore({ servers: server.url }), logger: pino({ level: "silent" }) });
+  const queue = await runtime.queue<Poll>({ name: "prices" });
+  for (const round of [1, 2]) {
+    const { code, err } = await producer([], { ANSWERS: "1", SYMBOLS: "700", SECONDS_BETWEEN: "3600" });
+    assert.is(code, 0, `${err} in round ${round}`);
+    assert.match(err, /^700 tasks published to ostinato\.prices\.assign at .*, and all accepted\n$/);
+    assert.is(await queue.size(), 700);
+  }
+  await queue.clear();
+  const refused = await producer([], { ANSWERS: "1", SYMBOLS: "2", SECONDS_BETWEEN: "0" });
+  assert.is(refused.code, 1);
+  assert.match(refused.err, /the queue refuses a task: .*ERR_INVALID_DURATION/);
+  for await (const { key } of queue.deadLetters()) await queue.removeDeadLetter(key);
+  await runtime.stop();
+});
+
 test("three workers share the symbols; one is killed, and the other two go on with all of them", async () => {
   const built = buildCommand();
   const args = ["run", join(root, "examples/06-price-poller.ts"), "--store", server.url];

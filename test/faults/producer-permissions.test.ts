@@ -123,7 +123,9 @@ for (const version of natsVersions) {
     await withPlace(version, async ({ open, ask, producer }) => {
       const { queue, logged } = await open("unkept");
       const events: QueueEvent[] = [];
-      queue.events.subscribe((event) => void (event.type === "intakeProblem" && events.push(event)));
+      queue.events.subscribe((event) => {
+        if (event.type === "intakeProblem") events.push(event);
+      });
       const answer = await ask("assign", "not json");
       assert.is(answer["code"], "ERR_INVALID_PAYLOAD");
       for (let n = 0; n < 2_500; n += 1) {
@@ -156,7 +158,11 @@ for (const version of natsVersions) {
       const sent: string[] = [];
       const isOwn = (subject: string): boolean =>
         /^(\$JS|\$KV\.ostinato_(leases|nodes)|_INBOX|ostinato\.polls\.assign)/.test(subject);
-      admin.subscribe(">", { callback: (_, { subject }) => void (isOwn(subject) || sent.push(subject)) });
+      admin.subscribe(">", {
+        callback: (_, { subject }) => {
+          if (!isOwn(subject)) sent.push(subject);
+        },
+      });
       await admin.flush();
       const replies = [
         ...["other.service", "ostinato.other.assign", "ostinato.polls.remove", "ostinato.polls.assign"],

@@ -134,7 +134,7 @@ for (const version of natsVersions) {
     const refused = await place.ask("assign", { id: "" }, "order 18");
     assert.is(refused["code"], "ERR_INVALID_ID");
     assert.equal(await place.ask("assign", { id: "" }, "order 18"), refused);
-    assert.match(String((refused["error"] as { description: string }).description), /^ERR_INVALID_ID: id: expected/);
+    assert.match((refused["error"] as { description: string }).description, /^ERR_INVALID_ID: id: expected/);
     assert.is(place.runs.get("named"), 1);
     const next = await place.open();
     await runtime.stop();

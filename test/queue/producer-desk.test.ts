@@ -17,7 +17,7 @@ function deskOver(assign: (id: string) => Promise<void>) {
     intake: { epoch: 1, done: async (sequence: number) => void done.push(sequence) } as ProducerDeskOptions["intake"],
     tasks: {
       assign: ({ id }) => assign(id).then(() => "created" as const),
-      ...{ remove: unexpected, removals: unexpected, isAsAccepted: unexpected },
+      ...{ remove: unexpected, removals: unexpected, isAsAccepted: unexpected, accepted: unexpected },
     },
     mayGoOn: () => true,
     refuse: unexpected,
@@ -65,7 +65,13 @@ function crowdedDesk(options: Partial<ProducerDeskOptions>) {
   let paused = 0;
   const desk = new ProducerDesk({
     intake: { epoch: 1, done: async (sequence: number) => void done.push(sequence) } as ProducerDeskOptions["intake"],
-    tasks: { assign: async () => "created", remove: unexpected, removals: unexpected, isAsAccepted: unexpected },
+    tasks: {
+      assign: async () => "created",
+      remove: unexpected,
+      removals: unexpected,
+      isAsAccepted: unexpected,
+      accepted: unexpected,
+    },
     mayGoOn: () => true,
     refuse: async ({ id, code, message }) =>
       void letters.push({ id, isWhole: message?.isWhole === true, ...(code === undefined ? {} : { code }) }),
@@ -91,7 +97,7 @@ const down = (): never => {
 test("X4 tasks whose store is down wait while nobody waits behind them, and are whole dead letters before they hold up others", async () => {
   let isUp = false;
   const assign = async ({ id }: { id: string }) => (id === "1" && !isUp ? down() : ("created" as const));
-  const tasks = { assign, remove: unexpected, removals: unexpected, isAsAccepted: unexpected };
+  const tasks = { assign, remove: unexpected, removals: unexpected, isAsAccepted: unexpected, accepted: unexpected };
   const few = crowdedDesk({ tasks });
   for (let sequence = 1; sequence <= 900; sequence += 1) few.take(sequence);
   while (few.paused() < 60_000) await turns(10);
@@ -115,7 +121,7 @@ test("X4 an outage of everything makes no dead letters, however many wait", asyn
   const assign = async () => (isUp ? ("created" as const) : down());
   const crowd = crowdedDesk({
     intake: { epoch: 1, done: async () => (isUp ? undefined : down()) } as unknown as ProducerDeskOptions["intake"],
-    tasks: { assign, remove: unexpected, removals: unexpected, isAsAccepted: unexpected },
+    tasks: { assign, remove: unexpected, removals: unexpected, isAsAccepted: unexpected, accepted: unexpected },
   });
   for (let sequence = 1; sequence <= 1_500; sequence += 1) crowd.take(sequence);
   while (crowd.paused() < 60_000_000) await turns(10);
@@ -128,7 +134,9 @@ test("X4 an outage of everything makes no dead letters, however many wait", asyn
 test("X4 a message about which the schema says nothing is a dead letter before it holds up others", async () => {
   const assign = ({ id }: { id: string }): Promise<"created"> =>
     id === "1" ? new Promise(() => undefined) : Promise.resolve("created");
-  const crowd = crowdedDesk({ tasks: { assign, remove: unexpected, removals: unexpected, isAsAccepted: unexpected } });
+  const crowd = crowdedDesk({
+    tasks: { assign, remove: unexpected, removals: unexpected, isAsAccepted: unexpected, accepted: unexpected },
+  });
   for (let sequence = 1; sequence <= 1_500; sequence += 1) crowd.take(sequence);
   await crowd.desk.end();
   assert.equal(crowd.letters, [{ id: "1", code: "ERR_INVALID_PAYLOAD", isWhole: false }]);
