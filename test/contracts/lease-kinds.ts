@@ -1,5 +1,5 @@
 import type { RevisionMap } from "../../src/store";
-import { createLease } from "../../src/cluster/lease";
+import type { createLease } from "../../src/cluster/lease";
 import { Locks } from "../../src/cluster/locks";
 import { Membership } from "../../src/cluster/membership";
 import { Partitions } from "../../src/cluster/partitions";
