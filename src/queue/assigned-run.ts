@@ -1,4 +1,5 @@
 import { sleep } from "../clock";
+import { contention } from "../cluster/contention";
 import { toError } from "../errors";
 import { randomId } from "../identity";
 import { afterRun, following, isPoison, isSkipped, type Completion, type GivenUp } from "../rules/completion";
@@ -255,7 +256,7 @@ export class AssignedRun {
     }
     let value = next === undefined ? undefined : JSON.stringify(next);
     let revision = this.#revision;
-    for (;;) {
+    for (const conflict = contention(host.clock); ; await conflict()) {
       const written = await writeSurely(map, this.job.key, value, revision);
       if (written.ok) {
         return next === undefined || value === undefined

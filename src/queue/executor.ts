@@ -5,13 +5,14 @@ import { LeaseLostError, ShutdownError } from "../errors";
 import { wakeAt } from "../rules/queue-record";
 import type { Change, Renewal } from "../store";
 import { AssignedRun, type Job, type RunServices } from "./assigned-run";
+import { Drains } from "./drains";
 import type { DueIndex } from "./due-index";
 import { isEcho, KnownTasks } from "./known-tasks";
 import { Losses } from "./losses";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
-import type { LossEvent, ServiceEvent } from "./queue-api";
+import type { ExecutorServices } from "./queue-events";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
 import type { Employer, Worker } from "./worker";
@@ -19,11 +20,6 @@ import type { Employer, Worker } from "./worker";
 const pauseAfterFailure = 1_000;
 /** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
 const mostRecording = 1_024;
-
-/** What an execution tells its queue. Neither must throw. */
-export interface ExecutorServices extends Pick<RunServices, "onGivenUp"> {
-  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
-}
 
 interface OutTask {
   readonly run: AssignedRun;
@@ -48,7 +44,7 @@ export class Executor implements Employer {
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
-  readonly #drains = new Map<number, () => void>();
+  readonly #drains: Drains;
   readonly #outages: Outages;
   readonly #losses: Losses;
   #alarm: Alarm | undefined;
@@ -64,6 +60,7 @@ export class Executor implements Employer {
     this.#outages = new Outages(clock, settings.lease);
     this.#tasks = new KnownTasks(bucket, host.host, this.#outages);
     this.#index = this.#tasks.index;
+    this.#drains = new Drains(this.#alarms, settings.lease);
     this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
@@ -133,32 +130,35 @@ export class Executor implements Employer {
 
   /** The bucket of the tasks in this store is a new one. */
   renewed(shard: Shard, renewal: Renewal): void {
-    const owned = this.owned.filter((partition) => partition.shard === shard && partition.state !== "draining");
-    this.#losses.recreated(
-      shard,
-      renewal,
-      owned.reduce((sum, { number }) => sum + this.#index.count(number), 0),
-    );
+    this.#losses.recreated(shard, renewal, this.#tasks.count(this.owned, shard));
   }
 
-  /** Nothing of the partition begins any more; resolves when what runs has ended. */
-  async drain(number: number): Promise<void> {
+  /**
+   * Nothing of the partition begins any more; resolves when what runs has ended. A run that goes on for long holds the
+   * other tasks up no longer than two leases: a partition that is ours is kept, and one that was lost may be taken again.
+   */
+  async drain(number: number): Promise<"kept" | "drained"> {
     const partition = this.#partitions.get(number);
-    if (partition === undefined) return;
+    if (partition === undefined) return "drained";
     partition.leave("it is given back");
-    if (partition.running > 0) await new Promise<void>((resolve) => this.#drains.set(number, resolve));
-    const ended = partition.running === 0;
-    this.#drains.delete(number);
+    await this.#drains.wait(partition);
+    const isOurs = partition.lease.valid();
+    if (partition.running > 0 && isOurs && !this.#halted) {
+      partition.keep();
+      return "kept";
+    }
     this.#index.drop(number);
     this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
     await partition.close();
-    if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
+    if (partition.running > 0 && isOurs) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
+    return "drained";
   }
 
   /** Nothing begins any more. To be followed by the drain of all that is owned. */
   halt(): void {
     this.#halted = true;
+    this.#drains.stop();
     for (const partition of this.#partitions.values()) partition.leave("the queue stops executing");
   }
 
@@ -170,7 +170,7 @@ export class Executor implements Employer {
   /** What still runs is no longer waited for. Returns the ids. */
   giveUp(): string[] {
     const ids = [...this.#out.values()].map(({ run }) => run.id);
-    for (const resolve of this.#drains.values()) resolve();
+    this.#drains.giveUp();
     return ids;
   }
 
@@ -211,8 +211,11 @@ export class Executor implements Employer {
     const { key, partition } = job;
     const { newest, round } = this.#out.get(key) ?? {};
     this.#out.delete(key);
-    if (standing.is === "left" || this.#partitions.get(partition.number) !== partition) this.#index.delete(key);
-    else if (round !== partition.round) this.#tasks.readAgain(partition, key, job.revision, 0);
+    const owned = this.#partitions.get(partition.number);
+    // Since it was taken, the partition was loaded again, or lost and taken again.
+    if (owned !== undefined && (owned !== partition || round !== owned.round)) {
+      this.#tasks.readAgain(owned, key, job.revision, 0);
+    } else if (standing.is === "left" || owned === undefined) this.#index.delete(key);
     else if (newest !== undefined && (standing.is === "unknown" || newest.revision > standing.revision)) {
       this.#tasks.take(partition, newest);
     } else if (standing.is === "gone") this.#index.delete(key);
@@ -220,7 +223,7 @@ export class Executor implements Employer {
       this.#tasks.put(partition, { key, value: standing.value, revision: standing.revision }, wakeAt(standing.record));
     } else this.#tasks.readAgain(partition, key, job.revision, standing.pause ? pauseAfterFailure : 0);
     partition.running -= 1;
-    if (partition.running === 0) this.#drains.get(partition.number)?.();
+    if (owned === partition) this.#drains.look(partition);
     this.#look();
   }
 

@@ -5,6 +5,7 @@ import { DueIndex } from "./due-index";
 import type { Outages } from "./outages";
 import type { OwnedPartition } from "./owned-partition";
 import { RecordCache } from "./record-cache";
+import type { Shard } from "./shard";
 
 /** What is due within this time is worth remembering whole. */
 const soon = 60_000;
@@ -54,6 +55,12 @@ export class KnownTasks {
   /** The record at this revision, if it is at hand. */
   takeValue(key: string, revision: number): string | undefined {
     return this.#cache.take(key, revision);
+  }
+
+  /** How many are known of those partitions that live in this store and are worked on. */
+  count(partitions: readonly OwnedPartition[], shard: Shard): number {
+    const those = partitions.filter((partition) => partition.shard === shard && partition.state !== "draining");
+    return those.reduce((sum, { number }) => sum + this.index.count(number), 0);
   }
 
   #await(partition: OwnedPartition, key: string, revision: number, at: number): void {

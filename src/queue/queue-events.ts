@@ -2,9 +2,15 @@ import type { Logger } from "pino";
 import { Observable } from "rxjs";
 import { toError } from "../errors";
 import type { Store } from "../store";
+import type { RunServices } from "./assigned-run";
 import type { DeadLetter } from "./dead-letters";
 import type { Report } from "../supervision/report";
 import type { LossEvent, QueueEvent, ServiceEvent } from "./queue-api";
+
+/** What an execution tells its queue. Neither must throw. */
+export interface ExecutorServices extends Pick<RunServices, "onGivenUp"> {
+  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
+}
 
 /** Tells what happens around a queue; a listener that throws harms nobody but itself. */
 export class QueueEvents {

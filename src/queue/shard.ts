@@ -1,3 +1,4 @@
+import { contention } from "../cluster/contention";
 import { epochMap, type EpochMap } from "../cluster/epoch";
 import { reach, type Reached } from "../cluster/reached";
 import { measuredMap } from "../cluster/store-telemetry";
@@ -46,7 +47,7 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   const leases = await reach(store, "leases", leasePrefix(name), clock);
   try {
     await leases.view.ready;
-    const shape = await agree(settings, index, leases);
+    const shape = await agree(settings, index, leases, contention(clock));
     const tasks = await epochMap(store, tasksMap(name), clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
     const intake = settings.intake && index === 0 ? store.intake?.(name) : undefined;
@@ -63,9 +64,10 @@ async function agree(
   { name, stores, create, ...given }: QueueSettings,
   index: number,
   { map }: Reached,
+  conflict: () => Promise<void>,
 ): Promise<QueueShape> {
   const key = `${leasePrefix(name)}config`;
-  for (;;) {
+  for (; ; await conflict()) {
     const entry = await map.get(key);
     const { partitions = defaultPartitions, bucket = defaultBucket } = given;
     if (entry === undefined) {

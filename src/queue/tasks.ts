@@ -1,4 +1,5 @@
 import type { Clock } from "../clock";
+import { contention } from "../cluster/contention";
 import { readAssignment, readQueueRecord, requireId, type Assignment, type QueueRecord } from "../rules/queue-record";
 import type { Entry, RevisionMap } from "../store";
 import type { QueueSettings } from "./options";
@@ -41,7 +42,8 @@ export class AssignedTasks {
   async remove(id: string, intake?: IntakeMark): Promise<boolean> {
     const { shard, key } = this.#shards.place(requireId(id));
     const { map } = shard.tasks;
-    for (let entry = await map.get(key); entry !== undefined;) {
+    const conflict = contention(this.#clock);
+    for (let entry = await map.get(key); entry !== undefined; await conflict()) {
       if (intake !== undefined && isOlder(intake, readQueueRecord(entry.value))) return true;
       const written = await writeSurely(map, key, undefined, entry.revision);
       if (written.ok) return true;
@@ -60,7 +62,7 @@ export class AssignedTasks {
   async runNow(id: string, payload: unknown): Promise<void> {
     const { shard, key } = this.#shards.place(requireId(id));
     const due = this.#clock.now();
-    for (;;) {
+    for (const conflict = contention(this.#clock); ; await conflict()) {
       const entry = await shard.tasks.map.get(key);
       const record = entry && readQueueRecord(entry.value);
       const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
@@ -115,7 +117,8 @@ export class AssignedTasks {
     key: string,
     found: Entry | undefined,
   ): Promise<"created" | "updated"> {
-    for (let entry = found; ;) {
+    const conflict = contention(this.#clock);
+    for (let entry = found; ; await conflict()) {
       const old = entry && readQueueRecord(entry.value);
       if (record.intake !== undefined && isOlder(record.intake, old)) return "updated";
       const next: QueueRecord = { ...record };
