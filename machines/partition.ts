@@ -13,12 +13,13 @@ export interface PartitionMachineContext {
 }
 
 export type PartitionEvent =
-  { type: "LOADED" } | { type: "DOUBTED" } | { type: "LEAVE"; reason: string } | { type: "DRAINED" };
+  { type: "LOADED" } | { type: "DOUBTED" } | { type: "LEAVE"; reason: string } | { type: "KEPT" } | { type: "DRAINED" };
 
 /**
  * A partition of a queue, from the moment that its lease was won: loading → serving ⇄ loading → draining → left.
  *
- * Only while it is `serving` is anything of it begun: all that was assigned before the lease was won is known then.
+ * Only while it is `serving` is anything of it begun: all that was assigned before the lease was won is known then. One
+ * that was to be given back and has a run that does not end is kept, and served again until that run has ended.
  */
 export const partitionMachine = setup({
   types: {
@@ -44,7 +45,7 @@ export const partitionMachine = setup({
         LEAVE: { target: "draining", actions: "noteReason" },
       },
     },
-    draining: { on: { DRAINED: "left" } },
+    draining: { on: { DRAINED: "left", KEPT: { target: "loading", actions: "noteReload" } } },
     left: {},
   },
 });

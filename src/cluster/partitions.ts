@@ -31,24 +31,27 @@ export interface PartitionsOptions {
   /**
    * Resolves when nothing of the partition runs here any more. Called before a partition is given back, and after
    * one was lost; it is not taken again before that. Rejects when something was given up: the lease is not given back
-   * then, because nobody is to begin beside it.
+   * then, because nobody is to begin beside it. With "kept" it goes on being worked on here, and is given back later.
    */
-  drain: (partition: number) => Promise<void>;
+  drain: (partition: number) => Promise<unknown>;
 }
 
 /** What this process does about one partition. One that it has nothing to do with has no entry. */
 interface Claim {
   readonly lease: Lease;
-  readonly withdraw: AbortController;
+  withdraw: AbortController;
   state: "wanted" | "owned" | "leaving";
   /** Until then it is not given back for the sake of an even division, on the monotonic clock. */
-  readonly keptUntil: number;
+  keptUntil: number;
 }
 
 /** So many partitions are given back at a time when members come: the rest goes on working meanwhile. */
 const movesAtOnce = 4;
-/** A partition that nobody served is kept for so many leases by whoever took it in, whatever its share is. */
-const leasesOfAdoption = 10;
+/**
+ * For so many leases a partition is kept that nobody else served, or that could not be given back because of a run that
+ * does not end, whatever the share is.
+ */
+const leasesKept = 10;
 
 /**
  * The partitions of a queue that this process owns. Whenever members come or go, every process works out the same
@@ -101,7 +104,7 @@ export class Partitions {
   adopt(partition: number): void {
     const { clock, lease } = this.#options;
     if (!this.#running || this.#claims.has(partition)) return;
-    this.#claim(partition, clock.monotonic() + leasesOfAdoption * lease);
+    this.#claim(partition, clock.monotonic() + leasesKept * lease);
   }
 
   start(): void {
@@ -210,15 +213,24 @@ export class Partitions {
     };
     signal.addEventListener("abort", lost);
     if (signal.aborted) lost();
-    else await firstAbort(signal, withdraw.signal);
-    const drained = await drain(partition).then(
-      () => true,
-      () => false,
-    );
+    let end: unknown;
+    do {
+      if (end === "kept") this.#keepFor(claim);
+      if (!signal.aborted) await firstAbort(signal, claim.withdraw.signal);
+      end = await drain(partition).catch(() => "stuck");
+    } while (end === "kept");
     signal.removeEventListener("abort", lost);
-    if (drained) await lease.release();
+    if (end !== "stuck") await lease.release();
     this.#claims.delete(partition);
     this.#schedule();
+  }
+
+  #keepFor(claim: Claim): void {
+    const { clock, lease } = this.#options;
+    if (!this.#running) return;
+    claim.state = "owned";
+    claim.withdraw = new AbortController();
+    claim.keptUntil = clock.monotonic() + leasesKept * lease;
   }
 
   #giveBack(claim: Claim): void {

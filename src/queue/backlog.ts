@@ -7,6 +7,7 @@ import type { Job, Standing } from "./job";
 import type { Outages } from "./outages";
 import type { OwnedPartition } from "./owned-partition";
 import { RecordCache } from "./record-cache";
+import type { Shard } from "./shard";
 
 /** What is due within this time is worth remembering whole. */
 const soon = 60_000;
@@ -89,6 +90,12 @@ export class Backlog {
     this.cache.delete(key);
     const how = { parked: partition.state === "loading", round: partition.round };
     this.index.put(key, partition.number, this.#clock.now() + after, revision, how);
+  }
+
+  /** How many are known of those partitions that live in this store and are worked on. */
+  count(partitions: readonly OwnedPartition[], shard: Shard): number {
+    const those = partitions.filter((partition) => partition.shard === shard && partition.state !== "draining");
+    return those.reduce((sum, { number }) => sum + this.index.count(number), 0);
   }
 
   /** The suspects that are due, each once. */

@@ -7,7 +7,7 @@ import { hostName, randomId, version } from "../identity";
 import { parseIntensity } from "../rules/intensity";
 import { parseRetry } from "../rules/backoff";
 import { SupervisorChild } from "../supervision/supervisor-child";
-import { Executor, type ExecutorServices } from "./executor";
+import { Executor } from "./executor";
 import type { QueueHost, QueueSettings } from "./options";
 import { leasePrefix, tasksMap, type Shard } from "./shard";
 import { SignsOfLife } from "./signs-of-life";
@@ -16,6 +16,7 @@ import { OwnershipWatch } from "./ownership-watch";
 import type { RunsTold } from "./job";
 import { Overruns, type Overrun } from "./overruns";
 import type { QueueStats } from "./stats";
+import type { ExecutorServices } from "./queue-events";
 import { Worker } from "./worker";
 
 /** After the signals of all runs have been aborted, this long until those that go on are given up. */

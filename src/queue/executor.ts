@@ -5,12 +5,13 @@ import { LeaseLostError, ShutdownError } from "../errors";
 import type { Change, Renewal } from "../store";
 import { AssignedRun } from "./assigned-run";
 import { Backlog, pauseAfterFailure, type Due } from "./backlog";
+import { Drains } from "./drains";
 import type { RunServices } from "./job";
 import { Losses } from "./losses";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
-import type { LossEvent, ServiceEvent } from "./queue-api";
+import type { ExecutorServices } from "./queue-events";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
 import { Trials } from "./trials";
@@ -18,11 +19,6 @@ import type { Employer, Worker } from "./worker";
 
 /** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
 const mostRecording = 1_024;
-
-/** What an execution tells its queue. Neither must throw. */
-export interface ExecutorServices extends Pick<RunServices, "onGivenUp" | "signs" | "overruns"> {
-  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
-}
 
 interface OutTask {
   readonly run: AssignedRun;
@@ -46,7 +42,7 @@ export class Executor implements Employer {
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
-  readonly #drains = new Map<number, () => void>();
+  readonly #drains: Drains;
   readonly #outages: Outages;
   readonly #trials: Trials;
   readonly #losses: Losses;
@@ -61,6 +57,7 @@ export class Executor implements Employer {
     this.#host = host;
     this.#alarms = new Alarms(clock);
     this.#outages = new Outages(clock, settings.lease);
+    this.#drains = new Drains(this.#alarms, settings.lease);
     this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
@@ -139,33 +136,36 @@ export class Executor implements Employer {
 
   /** The bucket of the tasks in this store is a new one. */
   renewed(shard: Shard, renewal: Renewal): void {
-    const owned = this.owned.filter((partition) => partition.shard === shard && partition.state !== "draining");
-    this.#losses.recreated(
-      shard,
-      renewal,
-      owned.reduce((sum, { number }) => sum + this.#backlog.index.count(number), 0),
-    );
+    this.#losses.recreated(shard, renewal, this.#backlog.count(this.owned, shard));
   }
 
-  /** Nothing of the partition begins any more; resolves when what runs has ended. */
-  async drain(number: number): Promise<void> {
+  /**
+   * Nothing of the partition begins any more; resolves when what runs has ended. A run that goes on for long holds the
+   * other tasks up no longer than two leases: a partition that is ours is kept, and one that was lost may be taken again.
+   */
+  async drain(number: number): Promise<"kept" | "drained"> {
     const partition = this.#partitions.get(number);
-    if (partition === undefined) return;
+    if (partition === undefined) return "drained";
     partition.leave("it is given back");
-    if (partition.running > 0) await new Promise<void>((resolve) => this.#drains.set(number, resolve));
-    const ended = partition.running === 0;
-    this.#drains.delete(number);
+    await this.#drains.wait(partition);
+    const isOurs = partition.lease.valid();
+    if (partition.running > 0 && isOurs && !this.#halted) {
+      partition.keep();
+      return "kept";
+    }
     this.#backlog.index.drop(number);
     this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
     await partition.close();
-    if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
+    if (partition.running > 0 && isOurs) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
+    return "drained";
   }
 
   /** Nothing begins any more. To be followed by the drain of all that is owned. */
   halt(): void {
     this.#halted = true;
     this.#trials.close();
+    this.#drains.stop();
     for (const partition of this.#partitions.values()) partition.leave("the queue stops executing");
   }
 
@@ -178,7 +178,7 @@ export class Executor implements Employer {
   giveUp(): string[] {
     const runs = [...this.#out.values()].map(({ run }) => run);
     void Promise.all(runs.map((run) => run.leave())).then(() => {
-      for (const resolve of this.#drains.values()) resolve();
+      this.#drains.giveUp();
     });
     return runs.map(({ id }) => id);
   }
@@ -220,12 +220,15 @@ export class Executor implements Employer {
     const { key, partition } = job;
     const { newest, round } = this.#out.get(key) ?? {};
     this.#out.delete(key);
-    if (this.#partitions.get(partition.number) !== partition) this.#backlog.index.delete(key);
-    else if (round !== partition.round) this.#backlog.readAgain(partition, key, job.revision, 0);
+    const owned = this.#partitions.get(partition.number);
+    // Since it was taken, the partition was loaded again, or lost and taken again.
+    if (owned !== undefined && (owned !== partition || round !== owned.round)) {
+      this.#backlog.readAgain(owned, key, job.revision, 0);
+    } else if (owned === undefined) this.#backlog.index.delete(key);
     else this.#backlog.settle(job, standing, newest);
     this.#trials.ended(key);
     partition.running -= 1;
-    if (partition.running === 0) this.#drains.get(partition.number)?.();
+    if (owned === partition) this.#drains.look(partition);
     this.#look();
   }
 

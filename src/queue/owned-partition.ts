@@ -80,7 +80,8 @@ export class OwnedPartition {
     if (this.serves) return undefined;
     if (this.unwritten > 0) return "the end of a run cannot be written down";
     if (this.state === "loading") return "its owner has not loaded it yet";
-    if (this.state === "draining") return "its owner gives it back, and waits for a run of it that does not end";
+    if (this.state === "draining")
+      return "its owner has lost it or gives it back, and waits for a run that does not end";
     return "its owner is about to lose its lease";
   }
 
@@ -91,13 +92,16 @@ export class OwnedPartition {
 
   /** It has not been served for long. Loads it again if the loading stands still; nothing else can be mended from here. */
   heal(): void {
-    if (this.state === "loading" && !this.#progressed && this.#watch !== undefined) {
-      const ended = this.#watch.close().finally(() => this.#closing.delete(ended));
-      this.#closing.add(ended);
-      this.#startOver();
-      this.#watch = this.#begin();
-    }
+    if (this.state === "loading" && !this.#progressed) this.#reload();
     this.#progressed = false;
+  }
+
+  #reload(): void {
+    if (this.#watch === undefined) return;
+    const ended = this.#watch.close().finally(() => this.#closing.delete(ended));
+    this.#closing.add(ended);
+    this.#startOver();
+    this.#watch = this.#begin();
   }
 
   #begin(): Watch {
@@ -139,6 +143,13 @@ export class OwnedPartition {
   leave(reason: string): void {
     this.#left = true;
     this.#send({ type: "LEAVE", reason });
+  }
+
+  /** It is not given back after all: what is due of it begins again once it has been loaded again. */
+  keep(): void {
+    this.#left = false;
+    this.#send({ type: "KEPT" });
+    this.#reload();
   }
 
   /** Nothing of it runs any more. */

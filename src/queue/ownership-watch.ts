@@ -79,7 +79,7 @@ export class OwnershipWatch {
     const now = host.clock.monotonic();
     const found: (Gap & { partition: number })[] = [];
     const healed: (Gap & { partition: number })[] = [];
-    let needsReview = false;
+    let isContradicted = false;
     for (const partition of partitions.numbers) {
       const before = this.#gaps.get(partition);
       const gap = this.#gapOf(partition, before, now);
@@ -93,12 +93,10 @@ export class OwnershipWatch {
       if (!gap.isTold) found.push({ ...gap, partition });
       gap.isTold = true;
       gap.actAt = now + leasesOfPatience * lease;
-      needsReview = this.#heal(partition, gap.owner) || needsReview;
+      isContradicted = this.#heal(partition, gap.owner) || isContradicted;
     }
-    if (needsReview) {
-      shard.leases.view.refresh();
-      partitions.review();
-    }
+    if (isContradicted) shard.leases.view.refresh();
+    partitions.review();
     this.#arm(this.#gaps.size > 0);
     for (const event of grouped("unserved", found, shard.store.description, now)) tell(event);
     for (const event of grouped("served", healed, shard.store.description, now)) tell(event);
@@ -139,7 +137,7 @@ export class OwnershipWatch {
     return { owner: holder, reason: "its owner says that it cannot serve it" };
   }
 
-  /** Whether the store is to be read again, and the partitions be divided again. */
+  /** Whether the store is to be read again. */
   #heal(partition: number, owner: string | undefined): boolean {
     const { membership, partitions, owned } = this.#options;
     if (owner === membership.id) {

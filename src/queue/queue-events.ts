@@ -2,10 +2,16 @@ import type { Logger } from "pino";
 import type { Observable } from "rxjs";
 import { GuardedEvents } from "../guarded-events";
 import type { Store } from "../store";
+import type { RunServices } from "./job";
 import type { DeadLetter } from "./dead-letters";
 import type { Overrun } from "./overruns";
 import type { Report } from "../supervision/report";
 import type { LossEvent, QueueEvent, ServiceEvent } from "./queue-api";
+
+/** What an execution tells its queue. Neither must throw. */
+export interface ExecutorServices extends Pick<RunServices, "onGivenUp" | "signs" | "overruns"> {
+  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
+}
 
 /** Tells what happens around a queue; a listener that throws harms nobody but itself. */
 export class QueueEvents {

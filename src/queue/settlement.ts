@@ -1,3 +1,4 @@
+import { contention } from "../cluster/contention";
 import { OstinatoError, toError, type ErrorCode } from "../errors";
 import { randomId } from "../identity";
 import type { Completion, GivenUp } from "../rules/completion";
@@ -71,7 +72,7 @@ export class Settlement {
   async #record(record: QueueRecord, written: number, completed: QueueRecord | undefined): Promise<Standing> {
     let next = completed;
     let revision = written;
-    for (;;) {
+    for (const conflict = contention(this.#place.services.host.clock); ; await conflict()) {
       const { answer, value } = await this.#put(next, revision);
       if (answer.ok) {
         return next === undefined || value === undefined

@@ -1,3 +1,4 @@
+import { contention } from "../cluster/contention";
 import { epochMap, type EpochMap } from "../cluster/epoch";
 import { reach, type Reached } from "../cluster/reached";
 import { measuredMap } from "../cluster/store-telemetry";
@@ -58,7 +59,7 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   countOpening(store, name, 1);
   try {
     await leases.view.ready;
-    const shape = await agree(settings, index, leases);
+    const shape = await agree(settings, index, leases, contention(clock));
     const tasks = await epochMap(store, tasksMap(name), clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
     // Made with the queue, by a user who may make streams: the one who writes the first letter may not.
@@ -104,9 +105,10 @@ async function agree(
   { name, stores, create, ...given }: QueueSettings,
   index: number,
   { map }: Reached,
+  conflict: () => Promise<void>,
 ): Promise<QueueShape> {
   const key = `${leasePrefix(name)}config`;
-  for (;;) {
+  for (; ; await conflict()) {
     const entry = await map.get(key);
     const { partitions = defaultPartitions, bucket = defaultBucket } = given;
     if (entry === undefined) {

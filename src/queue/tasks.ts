@@ -1,4 +1,5 @@
 import type { Clock } from "../clock";
+import { contention } from "../cluster/contention";
 import {
   isCopy,
   readAssignment,
@@ -50,7 +51,8 @@ export class AssignedTasks {
   async remove(id: string, intake?: IntakeMark): Promise<boolean> {
     const { shard, key } = this.#shards.place(requireId(id));
     const { map } = shard.tasks;
-    for (let entry = await map.get(key); entry !== undefined;) {
+    const conflict = contention(this.#clock);
+    for (let entry = await map.get(key); entry !== undefined; await conflict()) {
       const record = readQueueRecord(entry.value);
       if (intake !== undefined && isOlder(intake, record)) return true;
       if (intake === undefined && record?.intake?.content !== undefined) await this.#removals.announce(shard);
@@ -101,7 +103,7 @@ export class AssignedTasks {
   async runNow(id: string, payload: unknown): Promise<void> {
     const { shard, key } = this.#shards.place(requireId(id));
     const due = this.#clock.now();
-    for (;;) {
+    for (const conflict = contention(this.#clock); ; await conflict()) {
       const entry = await shard.tasks.map.get(key);
       const record = entry && readQueueRecord(entry.value);
       const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
@@ -159,7 +161,8 @@ export class AssignedTasks {
     key: string,
     found: Entry | undefined,
   ): Promise<"created" | "updated"> {
-    for (let entry = found; ;) {
+    const conflict = contention(this.#clock);
+    for (let entry = found; ; await conflict()) {
       const old = entry && readQueueRecord(entry.value);
       if (record.intake !== undefined && isSettled(record.intake, old, window)) return "updated";
       const next: QueueRecord = { ...record };

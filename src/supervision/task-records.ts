@@ -1,4 +1,5 @@
 import type { Clock } from "../clock";
+import { contention } from "../cluster/contention";
 import { OstinatoError } from "../errors";
 import { readHistory } from "../rules/history";
 import { readRecord, type TaskRecord } from "../rules/task-record";
@@ -39,12 +40,15 @@ export interface TaskRecords {
   close(): Promise<void>;
 }
 
+type Edit = (record: TaskRecord) => TaskRecord | undefined;
+
 const prefix = "task.";
 
 /** Opens the records of a store that runtimes work on. @throws OstinatoError as the store does */
-export async function openTaskRecords(store: Store, clock: Pick<Clock, "now">): Promise<TaskRecords> {
+export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskRecords> {
   await store.open();
   const map = store.map("leases");
+  const change = (name: string, edit: Edit): Promise<void> => changeRecord(map, name, edit, contention(clock));
   return {
     async list() {
       const found: RecordedTask[] = [];
@@ -54,12 +58,11 @@ export async function openTaskRecords(store: Store, clock: Pick<Clock, "now">): 
       }
       return found.sort((a, b) => (a.name < b.name ? -1 : 1));
     },
-    pause: (name) => change(map, name, (record) => (record.paused === true ? undefined : { ...record, paused: true })),
-    resume: (name) =>
-      change(map, name, (record) => (record.paused === true ? { ...record, paused: false } : undefined)),
+    pause: (name) => change(name, (record) => (record.paused === true ? undefined : { ...record, paused: true })),
+    resume: (name) => change(name, (record) => (record.paused === true ? { ...record, paused: false } : undefined)),
     async trigger(name) {
       let holder = "";
-      await change(map, name, (record) => {
+      await change(name, (record) => {
         holder = record.holder;
         if (holder !== "") return undefined;
         // An open tick is run at once by the first node that sees it.
@@ -73,12 +76,8 @@ export async function openTaskRecords(store: Store, clock: Pick<Clock, "now">): 
 }
 
 /** One compare-and-swap, tried until nobody else wrote in between; `undefined` leaves the record as it is. */
-async function change(
-  map: RevisionMap,
-  name: string,
-  edit: (record: TaskRecord) => TaskRecord | undefined,
-): Promise<void> {
-  for (;;) {
+async function changeRecord(map: RevisionMap, name: string, edit: Edit, conflict: () => Promise<void>): Promise<void> {
+  for (; ; await conflict()) {
     const entry = await map.get(`${prefix}${name}`);
     const read = readRecord(entry?.value);
     if (entry === undefined || read.kind === "none") {

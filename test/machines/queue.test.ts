@@ -81,6 +81,11 @@ test("A partition that is left never serves again", () => {
   assert.is(partition(leave, { type: "DRAINED" }, { type: "LOADED" }).value, "left");
 });
 
+test("A partition that is kept after all is loaded again", () => {
+  const kept = partition({ type: "LOADED" }, leave, { type: "KEPT" });
+  assert.equal([kept.value, kept.context.reloads], ["loading", 1]);
+});
+
 test("Every state of the worker and of the partition is reached, every transition taken, everything named", () => {
   assertComplete({
     machine: workerMachine,
@@ -91,7 +96,7 @@ test("Every state of the worker and of the partition is reached, every transitio
   assertComplete({
     machine: partitionMachine,
     input: { queue: "q", partition: 0, token: 1, store: "memory" },
-    events: [{ type: "LOADED" }, { type: "DOUBTED" }, leave, { type: "DRAINED" }],
+    events: [{ type: "LOADED" }, { type: "DOUBTED" }, leave, { type: "KEPT" }, { type: "DRAINED" }],
     matters: () => undefined,
   });
   assertNamed(workerMachine);

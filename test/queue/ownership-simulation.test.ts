@@ -49,7 +49,7 @@ async function simulate(seed: number): Promise<{ lost: number }> {
       ...{ name: "q", partitions, lease, stores: ways.map(({ store }) => store) },
       run: async (_payload, { name, signal }) => {
         if (!isDead()) lastRun.set(name, clock.now());
-        const length = below(1_500);
+        const length = below(4_000);
         await new Promise<void>((resolve) => clock.setTimeout(resolve, length));
         if (signal.aborted) lost += 1;
       },
@@ -107,7 +107,7 @@ async function simulate(seed: number): Promise<{ lost: number }> {
     state,
   );
   const from = clock.now();
-  await clock.advance(period + lease + 3_000);
+  await clock.advance(period + lease + 7_000);
   const still = [...Array(tasks).keys()]
     .map((index) => `t${String(index)}`)
     .filter((id) => (lastRun.get(id) ?? 0) < from);

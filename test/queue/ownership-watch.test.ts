@@ -124,6 +124,71 @@ inMemory(
   },
 );
 
+/** Ids that all belong to one partition, the first ones of many. */
+async function idsOfOne({ queue }: Worker, count: number, partition: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let index = 0; ids.length < count; index += 1) {
+    const id = `i${String(index)}`;
+    await queue.assign({ id, payload: "short", at: Date.parse("2999-01-01") });
+    if ((await queue.get(id))?.partition === partition) ids.push(id);
+    else await queue.remove(id);
+  }
+  return ids;
+}
+
+inMemory(
+  "a run that does not end keeps its partition from being given back, and not its neighbours from running",
+  async (world) => {
+    let end: () => void = () => undefined;
+    const run = (payload: unknown): unknown =>
+      payload === "long" ? new Promise<void>((resolve) => (end = resolve)) : 1;
+    const first = await worker(world, { lease, run }, { nodeId: "first" });
+    await world.clock.advance(lease);
+    const ids: string[][] = [];
+    for (let partition = 0; partition < 4; partition += 1) ids.push(await idsOfOne(first, 2, partition));
+    for (const [long = ""] of ids) await first.queue.assign({ id: long, payload: "long" });
+    await world.clock.advance(lease);
+    const second = await worker(world, { lease, run }, { nodeId: "second" });
+    await world.clock.advance(3 * lease);
+    assert.is(second.queue.stats()?.owned, 0, "nothing is begun beside the runs that go on");
+    for (const [, short = ""] of ids) await first.queue.assign({ id: short, payload: "short", every: "1s" });
+    first.ran.length = 0;
+    await world.clock.advance(3 * lease);
+    const ran = new Set(first.ran.map(({ id }) => id));
+    assert.equal([...ran].sort(), ids.map(([, short = ""]) => short).sort());
+    const stopped = Promise.all([first.runtime.stop(), second.runtime.stop()]);
+    end();
+    await world.clock.advance("2m");
+    await stopped;
+  },
+);
+
+inMemory(
+  "a run that does not end although its lease was lost holds nothing else of its partition up",
+  async (world) => {
+    const way = troubledStore(world.store, world.clock);
+    let begun = 0;
+    const run = (payload: unknown): unknown => {
+      if (payload !== "long") return 1;
+      begun += 1;
+      return new Promise<void>(() => undefined);
+    };
+    const node = await worker(world, { lease, run, stores: [way.store], partitions: 1 });
+    await world.clock.advance(lease);
+    await node.queue.assign({ id: "long", payload: "long" });
+    await node.queue.assign({ id: "short", payload: "short", every: "1s" });
+    await world.clock.advance(lease);
+    way.cut(true);
+    await world.clock.advance(2 * lease);
+    way.cut(false);
+    await world.clock.advance(2 * lease);
+    node.ran.length = 0;
+    await world.clock.advance(lease);
+    assert.equal([...new Set(node.ran.map(({ id }) => id))], ["short"]);
+    assert.is(begun, 1, "the one that goes on is not begun beside itself");
+  },
+);
+
 const quiet = (world: World, node: Worker): void => {
   assert.equal(troubleOf(node).queue(), []);
   assert.equal(
