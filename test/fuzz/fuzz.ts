@@ -96,7 +96,7 @@ async function sendMessages({ client }: Target, random: Random, count: number): 
   const subjects = ["ostinato.mail.assign", "ostinato.mail.assign", "ostinato.mail.remove"];
   await each(cases, 200, async (body) => {
     const subject = subjects[body.length % subjects.length] as string;
-    const answer = (await client.request(subject, body, { timeout: 30_000 })).json<{ ok?: boolean; code?: string }>();
+    const answer = (await client.request(subject, body, { timeout: 60_000 })).json<{ ok?: boolean; code?: string }>();
     if (answer.ok === true || (answer.code !== undefined && Object.hasOwn(errorCodes, answer.code))) return;
     throw new Error(`an answer without a code: ${JSON.stringify(answer)}`);
   });
