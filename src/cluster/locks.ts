@@ -1,4 +1,5 @@
 import type { Clock, TimerId } from "../clock";
+import { parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
 import { refuse } from "../validate";
 import type { RevisionMap } from "../store";
@@ -29,6 +30,22 @@ export interface LocksOptions {
   epoch: number | (() => number);
   /** Length of the lease behind `tryLock`, in milliseconds; how long a lock outlives the process that held it. */
   lease: number;
+}
+
+/**
+ * How long a lock that ends by itself lasts, in milliseconds. A number below 1,000 was meant in seconds, as other
+ * libraries have it: such a lock would be gone before the work that it guards.
+ *
+ * @throws OstinatoError ERR_INVALID_DURATION
+ */
+export function requireLockDuration(duration: Duration): number {
+  const length = parseDuration("duration", duration, { min: 1 });
+  if (typeof duration !== "number" || length >= 1_000) return length;
+  const [seconds, exact] = [`"${length}s"`, `"${length}ms"`];
+  throw new OstinatoError(
+    "ERR_INVALID_DURATION",
+    `duration: expected at least 1000 milliseconds, or a text; got ${length}: write ${seconds} for seconds, ${exact} for milliseconds`,
+  );
 }
 
 /**
