@@ -1,4 +1,5 @@
 import type { Clock, TimerId } from "../clock";
+import { parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
 import { quoted, requireName } from "../validate";
 import { guardSignal, read } from "../foreign";
@@ -34,6 +35,22 @@ export interface LocksOptions {
 
 function warnOf(error: Error): void {
   process.emitWarning(`a listener to the signal of a lock threw: ${error.message}`, { type: "OstinatoWarning" });
+}
+
+/**
+ * How long a lock that ends by itself lasts, in milliseconds. A number below 1,000 was meant in seconds, as other
+ * libraries have it: such a lock would be gone before the work that it guards.
+ *
+ * @throws OstinatoError ERR_INVALID_DURATION
+ */
+export function requireLockDuration(duration: Duration): number {
+  const length = parseDuration("duration", duration, { min: 1 });
+  if (typeof duration !== "number" || length >= 1_000) return length;
+  const [seconds, exact] = [`"${length}s"`, `"${length}ms"`];
+  throw new OstinatoError(
+    "ERR_INVALID_DURATION",
+    `duration: expected at least 1000 milliseconds, or a text; got ${length}: write ${seconds} for seconds, ${exact} for milliseconds`,
+  );
 }
 
 /**

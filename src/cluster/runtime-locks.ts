@@ -1,8 +1,8 @@
 import type { Clock } from "../clock";
-import { parseDuration, type Duration } from "../duration";
+import type { Duration } from "../duration";
 import { OstinatoError } from "../errors";
 import type { Store } from "../store";
-import { Locks, type Lock } from "./locks";
+import { Locks, requireLockDuration, type Lock } from "./locks";
 import { reach, type Reached } from "./reached";
 
 /** Locks that all nodes of a cluster share, by id: for what must not happen twice at once outside of tasks. */
@@ -15,7 +15,8 @@ export interface RuntimeLocks {
    */
   tryLock(id: string): Promise<Lock | false>;
   /**
-   * Takes the lock if it is free, without waiting, for a time that is fixed: it ends by itself.
+   * Takes the lock if it is free, without waiting, for a time that is fixed: it ends by itself. Under a second, `duration`
+   * is to be a text such as `"500ms"`: a smaller number is refused, as it was meant in seconds.
    *
    * @throws OstinatoError ERR_INVALID_ID, ERR_INVALID_DURATION, ERR_STOPPED; as the store's calls do.
    */
@@ -49,7 +50,7 @@ export class StoreLocks implements RuntimeLocks {
   }
 
   async tryAutoLock(id: string, duration: Duration): Promise<boolean> {
-    const length = parseDuration("duration", duration, { min: 1 });
+    const length = requireLockDuration(duration);
     return (await this.#open()).tryAutoLock(id, length);
   }
 

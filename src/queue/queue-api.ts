@@ -106,8 +106,8 @@ export interface Queue<P = unknown> extends AsyncDisposable {
     assignments: Iterable<Assignment<P>> | AsyncIterable<Assignment<P>>,
     options?: AssignManyOptions,
   ): Promise<Assigned>;
-  /** Whether there was one. A run in progress goes on, and nothing follows it. */
-  remove(id: string): Promise<boolean>;
+  /** By id, or by the object that was assigned. Whether there was one. A run in progress goes on, and nothing follows it. */
+  remove(task: string | { id: string }): Promise<boolean>;
   get(id: string): Promise<AssignedTask<P> | undefined>;
   /** Counts all, by reading all. */
   size(): Promise<number>;
@@ -123,6 +123,7 @@ export interface Queue<P = unknown> extends AsyncDisposable {
   stopExecuting(): Promise<void>;
   /** A lock on the id, for the user's own ends: it keeps nobody from assigning, and no task from being run. */
   tryLock(id: string): Promise<Lock | false>;
+  /** Under a second, `duration` is to be a text such as `"500ms"`: a smaller number is refused, as it was meant in seconds. */
   tryAutoLock(id: string, duration: Duration): Promise<boolean>;
   /** @throws OstinatoError ERR_LOCK_NOT_HELD */
   unlock(lock: Lock): Promise<void>;

@@ -1,11 +1,11 @@
 import type { Observable } from "rxjs";
-import type { Lock } from "../cluster/locks";
+import { requireLockDuration, type Lock } from "../cluster/locks";
 import { leaveStore, useStore } from "../cluster/store-users";
-import { parseDuration, type Duration } from "../duration";
+import type { Duration } from "../duration";
 import { OstinatoError } from "../errors";
 import { callGuarded, read } from "../foreign";
 import { readAssignmentText } from "../rules/producer-message";
-import type { Assignment } from "../rules/queue-record";
+import { requireIdOf, type Assignment } from "../rules/queue-record";
 import { Acceptance } from "./acceptance";
 import { eachAtOnce, isRefusal, overOutages } from "./bulk";
 import { unknownLetter, type DeadLetter } from "./dead-letters";
@@ -129,9 +129,9 @@ export class AssignedQueue implements Queue {
       });
   }
 
-  async remove(id: string): Promise<boolean> {
+  async remove(task: string | { id: string }): Promise<boolean> {
     this.#acceptance.require();
-    return this.#tasks.remove(id);
+    return this.#tasks.remove(requireIdOf(task));
   }
 
   get(id: string): Promise<AssignedTask | undefined> {
@@ -194,7 +194,7 @@ export class AssignedQueue implements Queue {
   }
 
   async tryAutoLock(id: string, duration: Duration): Promise<boolean> {
-    return this.#locks.for(id).tryAutoLock(id, parseDuration("duration", duration, { min: 1 }));
+    return this.#locks.for(id).tryAutoLock(id, requireLockDuration(duration));
   }
 
   async unlock(lock: Lock): Promise<void> {

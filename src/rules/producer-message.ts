@@ -4,16 +4,25 @@ import { requireId, type Assignment } from "./queue-record";
 
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
+const notNull = [
+  ["every", "ERR_INVALID_DURATION"],
+  ["cron", "ERR_INVALID_SCHEDULE"],
+  ["timeZone", "ERR_INVALID_TIME_ZONE"],
+] as const;
+
 /**
  * An assignment as JSON has it: `at` is milliseconds since 1970, or ISO 8601. What the fields hold is checked when it is
  * assigned.
  *
- * @throws OstinatoError ERR_INVALID_PAYLOAD when it is no JSON, ERR_INVALID_OPTION when it is no object or `at` no time,
- *   ERR_INVALID_ID.
+ * @throws OstinatoError ERR_INVALID_PAYLOAD when it is no JSON or has no payload, ERR_INVALID_OPTION when it is no object
+ *   or `at` no time, ERR_INVALID_ID; ERR_INVALID_DURATION and its kin for null.
  */
 export function readAssignmentText(text: string): Assignment {
   const given = readObject(text, '{"id":"user:1","payload":{},"every":"60s"}');
   requireId(given["id"]);
+  if (given["payload"] === undefined) refuse("payload", "a JSON value", undefined, "ERR_INVALID_PAYLOAD");
+  for (const [field, code] of notNull)
+    if (given[field] === null) refuse(field, "a value, or to be left out", null, code);
   const { at } = given;
   return (at === undefined ? given : { ...given, at: readAt(at) }) as unknown as Assignment;
 }

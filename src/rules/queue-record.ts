@@ -8,20 +8,20 @@ import { requireJson } from "../payload";
 import type { Past } from "./attempts";
 import type { Suspect } from "./suspects";
 
-/** What `assign` takes. */
+/** What `assign` takes. Of its timing, null counts as left out. */
 export interface Assignment<P = unknown> {
   /** Any non-empty text of at most 512 bytes of UTF-8; assigning it again updates. */
   id: string;
-  /** Any JSON value. */
-  payload: P;
+  /** Any JSON value; left out: null. */
+  payload?: P;
   /** When it is due first; default: at once, or at the first time that `cron` gives. */
-  at?: Date | number;
-  /** Repeats at `at + k × every`; at least the queue's bucket. Not together with `cron`. */
-  every?: Duration;
+  at?: Date | number | null;
+  /** Repeats at `at + k × every`; at least the queue's bucket. Not together with `cron`. Left out: it runs once. */
+  every?: Duration | null;
   /** Repeats by the calendar, in `timeZone`. */
-  cron?: string;
+  cron?: string | null;
   /** An IANA name; default the machine's zone. */
-  timeZone?: string;
+  timeZone?: string | null;
 }
 
 /** The whole truth about one assigned task. Times are milliseconds of the wall. */
@@ -95,6 +95,15 @@ export function requireId(id: unknown): string {
 }
 
 /**
+ * The id of what is to be removed: the id itself, or an object that has it, such as the one that was assigned.
+ *
+ * @throws OstinatoError ERR_INVALID_ID
+ */
+export function requireIdOf(given: unknown): string {
+  return requireId(typeof given === "object" && given !== null ? read(given, "id") : given);
+}
+
+/**
  * A new record from what was assigned; nothing is stored when this throws (`I5`).
  *
  * @throws OstinatoError ERR_INVALID_ID, ERR_INVALID_OPTION, ERR_INVALID_DURATION, ERR_INVALID_PAYLOAD,
@@ -102,7 +111,7 @@ export function requireId(id: unknown): string {
  */
 export function readAssignment(assigned: Assignment, now: number, bucket: number): QueueRecord {
   const { at, every, cron, timeZone, ...given } = readOptions("assign", assigned, names, {
-    nullable: ["payload", "every"],
+    nullable: ["payload", "at", "every", "cron", "timeZone"],
   });
   const id = requireId(given.id);
   const first = at instanceof Date ? at.getTime() : at;
@@ -113,7 +122,7 @@ export function readAssignment(assigned: Assignment, now: number, bucket: number
   if (timeZone !== undefined && cron === undefined) refuse("timeZone", "to be left out without cron", timeZone);
   const period = every === undefined ? undefined : parseDuration("every", every, { min: bucket });
   if (period !== undefined && !Number.isInteger(period)) refuse("every", "whole milliseconds", every);
-  const payload = requireJson(read(assigned, "payload"));
+  const payload = requireJson(read(assigned, "payload") ?? null);
   const record: QueueRecord = { v: 1, id, payload, due: first ?? now, attempt: 0 };
   if (period !== undefined) record.every = period;
   if (cron !== undefined) {

@@ -88,7 +88,7 @@ onEveryStore("I5 any JSON value comes to the run as it was assigned, and what is
   for (const [index, payload] of given.entries()) await queue.assign({ id: `p${String(index)}`, payload, at });
   const circle: unknown[] = [];
   circle.push(circle);
-  for (const payload of [circle, undefined, () => 1, 1n, Symbol("s")]) {
+  for (const payload of [circle, () => 1, 1n, Symbol("s")]) {
     assert.is(await codeOf(queue.assign({ id: "wrong", payload, at })), "ERR_INVALID_PAYLOAD");
   }
   for (const wrong of [

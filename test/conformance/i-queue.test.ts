@@ -1,3 +1,4 @@
+import type { Duration } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { codeOf, worker } from "../helpers/polls";
@@ -74,7 +75,7 @@ onEveryStore(
       [{ every: NaN }, "ERR_INVALID_DURATION"],
       [{ every: -1 }, "ERR_INVALID_DURATION"],
       [{ every: 1_000.5 }, "ERR_INVALID_OPTION"],
-      [{ payload: undefined }, "ERR_INVALID_PAYLOAD"],
+      [{ payload: () => 1 }, "ERR_INVALID_PAYLOAD"],
     ];
     for (const [part, code] of wrong) {
       assert.is(await codeOf(queue.assign({ id: "x", payload: 1, ...part })), code);
@@ -82,6 +83,49 @@ onEveryStore(
     assert.is(await queue.size(), ids.length);
   },
 );
+
+onEveryStore("I5 a payload that is left out is null, and a timing that is null is left out", async (world) => {
+  const { queue, ran } = await worker(world);
+  await queue.assign({ id: "bare" });
+  await queue.assign({ id: "undefined", payload: undefined });
+  await queue.assign({ id: "once", payload: 1, every: null, at: null, cron: null, timeZone: null });
+  await world.clock.advance("5s");
+  assert.equal(ran.map(({ id, payload }) => [id, payload]).sort(), [
+    ["bare", null],
+    ["once", 1],
+    ["undefined", null],
+  ]);
+  assert.is(await queue.size(), 0);
+});
+
+onEveryStore("I2 the object that was assigned removes its task", async (world) => {
+  const { queue } = await worker(world);
+  class Poll {
+    readonly payload = { user: 1 };
+    readonly every = "1h";
+    get id(): string {
+      return "user:1";
+    }
+  }
+  const poll = new Poll();
+  await queue.assign(poll);
+  assert.is(await queue.remove(poll), true);
+  assert.is(await queue.remove(poll), false);
+  assert.is(await queue.remove("user:1"), false);
+  for (const wrong of [{}, null, undefined, { id: "" }, { id: 7 }, []]) {
+    assert.is(await codeOf(queue.remove(wrong as never)), "ERR_INVALID_ID");
+  }
+});
+
+onEveryStore("I10 a lock's time that was meant in seconds is refused, with the text that says so", async (world) => {
+  const { queue } = await worker(world);
+  const told = async (duration: Duration): Promise<string> => queue.tryAutoLock("a", duration).then(String, String);
+  assert.match(await told(60), /duration: .*got 60: write "60s" for seconds, "60ms" for milliseconds/);
+  assert.match(await told(0), /at least 1ms/);
+  assert.is(await told("60ms"), "true");
+  await world.clock.advance("1s");
+  assert.is(await told(1_000), "true");
+});
 
 onEveryStore("I7 accepting and executing are stopped and started apart from each other", async (world) => {
   const { queue, ran } = await worker(world);
