@@ -74,7 +74,7 @@ const layers = [
   {
     name: "testing",
     files: /^src\/testing\//,
-    may: ["index", "machines", "clocks"],
+    may: [...base, "index", "machines", "clocks"],
     packages: ["xstate", "rxjs", "pino"],
   },
   {

@@ -169,6 +169,15 @@ export function isArray(value: unknown): value is readonly unknown[] {
   }
 }
 
+/** Milliseconds of what `new Date` takes; NaN for anything else. */
+export function timeOf(value: unknown): number {
+  try {
+    return new Date(value as Date).getTime();
+  } catch {
+    return NaN;
+  }
+}
+
 /** Whether it has a method of this name; false for what cannot be read. */
 export function hasMethod(value: unknown, name: PropertyKey): boolean {
   return typeof read(value, name) === "function";

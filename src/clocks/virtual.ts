@@ -1,6 +1,6 @@
 import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
-import { refuse } from "../validate";
+import { readOptions, refuse, timeOf } from "../validate";
 import { TimerHeap, type Timed } from "./timer-heap";
 
 /** A clock that stands still until it is told to go on. */
@@ -29,7 +29,7 @@ interface VirtualTimer extends Timed {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function instant(option: string, value: Date | number | string): number {
-  const time = value instanceof Date ? value.getTime() : new Date(value).getTime();
+  const time = timeOf(value);
   if (Number.isNaN(time)) refuse(option, "a Date, milliseconds, or an ISO date", value);
   return time;
 }
@@ -38,7 +38,8 @@ function instant(option: string, value: Date | number | string): number {
  * A clock for tests and simulations. Time passes only in `advance`, from timer to timer: every callback sees its exact
  * time, timers of one instant are called in the order in which they were set, and promises settle in between.
  */
-export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
+export function virtualClock(given: VirtualClockOptions = {}): VirtualClock {
+  const options = readOptions("virtualClock", given, ["start", "settle"]);
   const heap = new TimerHeap<VirtualTimer>();
   const jumpListeners = new Set<() => void>();
   const start = instant("start", options.start ?? "2026-01-01T00:00:00Z");

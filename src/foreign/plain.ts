@@ -102,7 +102,7 @@ export function copyValue(value: unknown, left: Allowance, depth: number): Plain
     case "string":
       return copyText(value, left);
     case "symbol":
-      return `Symbol(${copyText(value.description ?? "", left)})`;
+      return cut(`Symbol(${copyText(value.description ?? "", left)})`, left.text);
     case "function": {
       const name = read(value, "name");
       return typeof name === "string" && name !== "" ? `[function ${cut(name, longestName)}]` : "[function]";
@@ -138,6 +138,8 @@ function copyObject(value: object, left: Allowance, depth: number): Plain | unde
   const convert: unknown = (value as { toJSON?: unknown }).toJSON;
   if (typeof convert === "function") {
     const told: unknown = Reflect.apply(convert, value, [""]);
+    // What an async function rejects with is nobody else's.
+    if (types.isPromise(told)) told.then(undefined, () => undefined);
     if (told !== value) return copyValue(told, left, depth + 1);
   }
   if (Array.isArray(value)) return copyArray(value, left, depth);

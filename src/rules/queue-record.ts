@@ -103,6 +103,9 @@ export function requireIdOf(given: unknown): string {
   return requireId(typeof given === "object" && given !== null ? read(given, "id") : given);
 }
 
+/** An assignment whose nulls are left out. */
+type Given = { [Field in keyof Assignment]: Exclude<Assignment[Field], null> };
+
 /**
  * A new record from what was assigned; nothing is stored when this throws (`I5`).
  *
@@ -110,7 +113,7 @@ export function requireIdOf(given: unknown): string {
  *   ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */
 export function readAssignment(assigned: Assignment, now: number, bucket: number): QueueRecord {
-  const { at, every, cron, timeZone, ...given } = readOptions("assign", assigned, names, {
+  const { at, every, cron, timeZone, ...given } = readOptions("assign", assigned as Given, names, {
     nullable: ["payload", "at", "every", "cron", "timeZone"],
   });
   const id = requireId(given.id);
@@ -122,7 +125,7 @@ export function readAssignment(assigned: Assignment, now: number, bucket: number
   if (timeZone !== undefined && cron === undefined) refuse("timeZone", "to be left out without cron", timeZone);
   const period = every === undefined ? undefined : parseDuration("every", every, { min: bucket });
   if (period !== undefined && !Number.isInteger(period)) refuse("every", "whole milliseconds", every);
-  const payload = requireJson(read(assigned, "payload") ?? null);
+  const payload = requireJson(given.payload ?? null);
   const record: QueueRecord = { v: 1, id, payload, due: first ?? now, attempt: 0 };
   if (period !== undefined) record.every = period;
   if (cron !== undefined) {

@@ -1,4 +1,5 @@
 import { OstinatoError } from "../errors";
+import { show } from "../validate";
 import type { Schedule } from "../schedule";
 import { elapsedSchedule, timeOfDaySchedule } from "./calendar";
 import { parseCronDays } from "./cron-days";
@@ -62,8 +63,7 @@ function splitExpression(expression: unknown): SixFields {
   const fields = (nicknames[given.toLowerCase()] ?? given).split(/\s+/);
   if (fields.length === 5) fields.unshift("0");
   if (fields.length !== 6) {
-    const shown = typeof expression === "string" ? JSON.stringify(expression.slice(0, 100)) : String(expression);
-    throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: expected ${known}; got ${shown}`);
+    throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: expected ${known}; got ${show(expression)}`);
   }
   return fields as SixFields;
 }

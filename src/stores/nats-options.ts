@@ -2,7 +2,7 @@ import type { ConnectionOptions } from "nats";
 import type { Clock } from "../clock";
 import { parseDuration, type Duration } from "../duration";
 import { parseAddresses } from "../rules/address";
-import { readOptions, refuse, requireInteger, requireOneOf } from "../validate";
+import { isArray, readOptions, refuse, requireInteger, requireOneOf } from "../validate";
 import { addressOptions, secretsOf } from "./nats-address";
 import { parseReplyPrefixes } from "./nats-reply-subjects";
 
@@ -69,7 +69,8 @@ export function parseNatsOptions(given: NatsStoreOptions, defaultClock: Clock): 
   if (typeof namespace !== "string" || !/^[A-Za-z0-9-]+$/.test(namespace)) {
     refuse("namespace", 'letters, digits and "-"', namespace);
   }
-  const servers = [connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`].flat();
+  const asked: unknown = connection.servers ?? `127.0.0.1:${String(connection.port ?? 4222)}`;
+  const servers = (isArray(asked) ? [...asked] : [asked]) as string[];
   if (servers.length === 0 || servers.some((server) => typeof server !== "string" || server === "")) {
     refuse("servers", "an address or a list of addresses", connection.servers);
   }

@@ -5,6 +5,7 @@ import { readHistory } from "../rules/history";
 import { readRecord, type TaskRecord } from "../rules/task-record";
 import type { RevisionMap, Store } from "../store";
 import type { PastRunSummary } from "./handles";
+import { requireMethod } from "../validate";
 import { summarize } from "./run-context";
 
 /** An exclusive task as its record in the store tells it, whichever node runs it. */
@@ -46,6 +47,7 @@ const prefix = "task.";
 
 /** Opens the records of a store that runtimes work on. @throws OstinatoError as the store does */
 export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskRecords> {
+  requireMethod("store", store, "open");
   await store.open();
   const map = store.map("leases");
   const change = (name: string, edit: Edit): Promise<void> => changeRecord(map, name, edit, contention(clock));

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Server, type ListenOptions } from "node:net";
+import { types } from "node:util";
 import type { Clock } from "../clock";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
@@ -27,7 +28,7 @@ export interface HttpServerTaskOptions extends ListenOptions {
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
 export function httpServerTask(server: Server, listenOptions: HttpServerTaskOptions = {}): ComposedTask {
-  if (!(server instanceof Server))
+  if (types.isProxy(server) || !(server instanceof Server))
     refuse("httpServerTask: server", "a server of node:http, node:https or node:net", server);
   const {
     shutdownTimeout: givenTimeout = "25s",

@@ -1,18 +1,23 @@
 import { constants } from "node:os";
-import { refuse } from "../validate";
+import { isArray, refuse } from "../validate";
 
 /** The signals that ask a process to end. */
 export const endingSignals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
 
 /** Refuses names that are no signals here, and the two that no process can listen to. */
 export function requireSignals(option: string, signals: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
-  if (!Array.isArray(signals)) refuse(option, "an array of signal names", signals);
+  if (!isArray(signals)) refuse(option, "an array of signal names", signals);
   for (const name of signals) {
-    if (!(name in constants.signals) || name === "SIGKILL" || name === "SIGSTOP") {
+    if (
+      typeof name !== "string" ||
+      !Object.hasOwn(constants.signals, name) ||
+      name === "SIGKILL" ||
+      name === "SIGSTOP"
+    ) {
       refuse(option, "names of signals that a process can listen to", name);
     }
   }
-  return signals as readonly NodeJS.Signals[];
+  return signals;
 }
 
 /** Calls `listener` at each of exactly these signals; returns the function that ends it. */

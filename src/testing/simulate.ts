@@ -1,4 +1,5 @@
 import pino from "pino";
+import { isArray, readOptions, refuse, show, timeOf } from "../validate";
 import { virtualClock, type VirtualClock } from "../clocks/virtual";
 import { createRuntime, memoryStore, OstinatoError, type Runtime, type SpawnSpec, type SuperviseSpec } from "../index";
 import { Simulation } from "./simulation";
@@ -25,7 +26,11 @@ export interface SimulateOptions {
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_TIME_ZONE, and what the specs are refused for
  */
-export async function simulate(definition: SimulatedDefinition, options: SimulateOptions): Promise<Simulation> {
+export async function simulate(definition: SimulatedDefinition, given: SimulateOptions): Promise<Simulation> {
+  const options = readOptions("simulate", given, ["from", "to", "zone", "limit"]);
+  if (typeof definition !== "function" && !isArray(definition)) {
+    refuse("simulate: definition", "a list of specs, or a function that spawns them", definition);
+  }
   const from = instant("from", options.from);
   const to = instant("to", options.to);
   if (to <= from) {
@@ -103,7 +108,7 @@ const untilStopped = ({ signal }: { signal: AbortSignal }): Promise<void> =>
   });
 
 function instant(option: string, value: Date | number | string): number {
-  const time = new Date(value).getTime();
+  const time = timeOf(value);
   if (Number.isNaN(time)) {
     throw new OstinatoError("ERR_INVALID_OPTION", `${option}: expected a Date, milliseconds, or an ISO date`);
   }
@@ -114,7 +119,7 @@ function requireZone(zone: string): void {
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
   } catch (cause) {
-    const expected = `zone: expected an IANA time zone such as "Europe/Paris" or "UTC"; got ${JSON.stringify(zone)}`;
+    const expected = `zone: expected an IANA time zone such as "Europe/Paris" or "UTC"; got ${show(zone)}`;
     throw new OstinatoError("ERR_INVALID_TIME_ZONE", expected, { cause });
   }
 }
