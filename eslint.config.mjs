@@ -17,9 +17,10 @@ const queue = [...supervision, "queue"];
 const layers = [
   {
     name: "errors",
-    files: /^src\/(errors|duration|validate|identity)$/,
+    files: /^src\/(errors|foreign(\/.*)?|duration|payload|validate|identity|fifo)$/,
     may: [],
-    packages: ["ms", "node:crypto", "node:os"],
+    packages: ["ms", "node:crypto", "node:os", "node:util"],
+    types: ["pino"],
   },
   { name: "ports", files: /^src\/(clock|schedule|store|task)$/, may: base, types: ["pino", "xstate", "rxjs"] },
   { name: "rules", files: /^src\/schedules\/zoned$/, may: rules, packages: ["@js-temporal/polyfill"] },
@@ -33,6 +34,7 @@ const layers = [
   },
   { name: "ticks", files: /^src\/(ticks|alarms)$/, may: [...rules, "clocks"], packages: ["rxjs"] },
   // A network needs deadlines in real time, whatever clock the runtime goes by.
+  { name: "ticks", files: /^src\/guarded-events$/, may: rules, packages: ["rxjs"] },
   { name: "stores", files: /^src\/stores\/nats(-examination)?$/, may: [...rules, "clocks"], packages: ["nats"] },
   { name: "stores", files: /^src\/stores\//, may: rules, packages: ["lmdb", "nats", "node:*"] },
   {
@@ -78,14 +80,14 @@ const layers = [
   {
     name: "inspector",
     files: /^src\/inspector\//,
-    may: ["index", "machines"],
+    may: [...base, "index", "machines"],
     packages: ["@dagrejs/dagre", "xstate", "rxjs", "node:*"],
     types: ["pino"],
   },
   {
     name: "cli",
     files: /^src\/cli\//,
-    may: ["index", "rules", "machines", "inspector", "testing"],
+    may: [...base, "index", "rules", "machines", "inspector", "testing"],
     packages: ["commander", "nats", "pino", "pino-pretty", "ts-node", "typescript", "xstate", "node:*"],
     anyPath: true,
   },

@@ -1,5 +1,6 @@
 import type { Clock, TimerId } from "./clock";
 import { TimerHeap, type Timed } from "./clocks/timer-heap";
+import { Fifo } from "./fifo";
 
 /** A deadline that was set. */
 export interface Alarm {
@@ -36,7 +37,7 @@ export class Alarms {
   #unlisten: (() => void) | undefined;
   #ringing = false;
   #closed = false;
-  #yielded: (() => void)[] = [];
+  readonly #yielded = new Fifo<() => void>();
 
   constructor(clock: Clock, options: AlarmsOptions = {}) {
     this.#clock = clock;
@@ -92,7 +93,7 @@ export class Alarms {
     const elapsed = this.#elapsed.peek()?.at;
     this.#listen(wall !== undefined);
     const now = this.#clock.monotonic();
-    let due = this.#yielded.length > 0 ? now : (elapsed ?? Infinity);
+    let due = this.#yielded.size > 0 ? now : (elapsed ?? Infinity);
     if (wall !== undefined) {
       let wait = Math.max(0, wall - this.#clock.now());
       if (this.#clock.onWallJump === undefined) wait = Math.min(wait, blindWait);

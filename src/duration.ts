@@ -1,5 +1,6 @@
 import ms, { type StringValue } from "ms";
 import { OstinatoError } from "./errors";
+import { show } from "./validate";
 
 /** Milliseconds, or a string as the `ms` package reads it: `"250ms"`, `"90s"`, `"5m"`, `"3h"`, `"1d"`, `"1.5 hours"`. */
 export type Duration = number | StringValue;
@@ -23,7 +24,7 @@ export interface DurationBounds {
  */
 export function parseDuration(option: string, value: unknown, bounds: DurationBounds = {}): number {
   const { min = 1, max = Number.MAX_SAFE_INTEGER, infinite = false } = bounds;
-  const given = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const given = show(value);
   let parsed: number | undefined;
   if (typeof value === "number") parsed = value;
   else if (typeof value === "string" && value.length > 0 && value.length <= 100) parsed = ms(value as StringValue);

@@ -1,3 +1,7 @@
+import { read } from "./foreign";
+
+export { toError } from "./foreign";
+
 /**
  * Every error that ostinato throws or reports is an {@link OstinatoError} with one of these codes.
  * Codes are promises: they keep their meaning between versions. Messages may be reworded.
@@ -88,18 +92,6 @@ export class LeaseLostError extends OstinatoError {
 
 /** Whether it says that the store is out of reach at the moment, which may pass. */
 export function isOutage(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
+  const code = read(error, "code");
   return code === "ERR_STORE_UNAVAILABLE" || code === "ERR_STORE_UNKNOWN";
-}
-
-/** Whatever was thrown, as an Error: a thrown non-error becomes the message of one. */
-export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  let text: string;
-  try {
-    text = typeof thrown === "string" ? thrown : (JSON.stringify(thrown) ?? String(thrown));
-  } catch {
-    text = String(thrown);
-  }
-  return new Error(text, { cause: thrown });
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
 /** Of this package; a test compares it with package.json. */
@@ -45,4 +45,14 @@ export function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(name, "utf8")) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;
+}
+
+/** 96 bits of SHA-256 as 16 characters: stands for a content that is too large to be kept. */
+export function fingerprint(...parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) {
+    const bytes = typeof part === "string" ? Buffer.from(part, "utf8") : part;
+    hash.update(`${String(bytes.length)}:`).update(bytes);
+  }
+  return hash.digest("base64url").slice(0, 16);
 }

@@ -1,5 +1,6 @@
 export { createRuntime } from "./runtime";
 export type { Runtime, RuntimeOptions } from "./runtime-api";
+export type { Messages } from "./supervision/monitor-line";
 export type { NodeInfo } from "./cluster/nodes";
 export type { RuntimeLocks } from "./cluster/runtime-locks";
 export type { Lock } from "./cluster/locks";
@@ -17,10 +18,18 @@ export type { Decision, DecisionKind } from "./supervision/decision";
 export type { TreeEntry } from "./supervision/outline";
 export { openTaskRecords, type RecordedTask, type TaskRecords } from "./supervision/task-records";
 export type { TriggerResult } from "./supervision/trigger";
-export type { RuntimeEvent } from "./supervision/report";
+export type { LossEvent, RuntimeEvent, ServiceEvent } from "./supervision/report";
 export type { DeadLetter } from "./queue/dead-letters";
 export type { QueueOptions } from "./queue/options";
-export type { Assigned, AssignManyOptions, AssignedTask, Queue, QueueEvent, QueueWorker } from "./queue/queue-api";
+export type {
+  Assigned,
+  AssignManyOptions,
+  AssignedTask,
+  IntakeProblem,
+  Queue,
+  QueueEvent,
+  QueueWorker,
+} from "./queue/queue-api";
 export type { StandardSchema } from "./queue/schema";
 export type { QueueStats } from "./queue/stats";
 export type { Assignment, QueueMisfire } from "./rules/queue-record";
@@ -51,6 +60,7 @@ export type { AutoShutdown, RestartKind, Strategy } from "./rules/restart";
 export type { ComposedTask } from "./tasks/context";
 export { sequence } from "./tasks/sequence";
 export { concurrence } from "./tasks/concurrence";
+export { withNoOverlap } from "./tasks/with-no-overlap";
 export { withRepeat, type WithRepeatOptions } from "./tasks/with-repeat";
 export { withTimeout, type WithTimeoutOptions } from "./tasks/with-timeout";
 export { withRetry, type WithRetryOptions } from "./tasks/with-retry";
@@ -67,6 +77,7 @@ export { natsStore, type NatsStoreOptions } from "./stores/nats";
 export {
   examineNats,
   type BucketExamination,
+  type InboxExamination,
   type NatsExamination,
   type NatsExaminationOptions,
 } from "./stores/nats-examination";

@@ -10,9 +10,10 @@ import type { QueueOptions } from "./queue/options";
 import type { Queue } from "./queue/queue-api";
 import type { Store } from "./store";
 import type { Task } from "./task";
-import { refuse, refuseUnknown, requireBoolean, requireFunction, requireString } from "./validate";
+import { hasMethod, readOptions, refuse, requireBoolean, requireMethod, requireName, requireOneOf } from "./validate";
 import type { SupervisorHandle, TaskHandle } from "./supervision/handles";
 import type { TreeEntry } from "./supervision/outline";
+import { defaultLabel, monitorLine, type Messages, type MonitorLine } from "./supervision/monitor-line";
 import type { RuntimeEvent } from "./supervision/report";
 import type { SpawnSpec } from "./supervision/spec";
 import type { SuperviseSpec } from "./supervision/tree";
@@ -33,7 +34,12 @@ export interface RuntimeOptions {
   shutdownTimeout?: Duration;
   /** How long a node that has fallen silent keeps its exclusive tasks from the others. Default `"15s"`. */
   lease?: Duration;
-  /** What the monitor lines call themselves. Default `"neat-periodic-task"`. */
+  /**
+   * How the log's monitor lines read: `"plain"` is `START backup`, `"neat"` is `### [START] neat-periodic-task: "backup"`.
+   * Default `"plain"`, or `"neat"` where a `label` is given. The fields beside the text are the same.
+   */
+  messages?: Messages;
+  /** What neat monitor lines call the tasks. Default `"neat-periodic-task"`. */
   label?: string;
   /** Report rejections that nobody handled, and go on, instead of letting Node end the process. Default true. */
   surviveUnhandledRejections?: boolean;
@@ -85,44 +91,48 @@ export interface Runtime extends AsyncDisposable {
 }
 
 const optionNames = [
-  "store", "logger", "clock", "inspect", "nodeId", "shutdownTimeout", "lease", "label", "surviveUnhandledRejections",
+  "store", "logger", "clock", "inspect", "nodeId", "shutdownTimeout", "lease", "messages", "label", "surviveUnhandledRejections",
 ]; // prettier-ignore
 
 /** Checked options: milliseconds, and nothing left out that does not need more than this file knows. */
-export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" | "clock"> {
+export interface ParsedOptions extends Pick<RuntimeOptions, "store" | "logger" | "clock" | "inspect"> {
   readonly nodeId: string;
   readonly shutdownTimeout: number;
   readonly lease: number;
-  readonly label: string;
+  readonly line: MonitorLine;
   readonly survive: boolean;
 }
 
-export function parseOptions(options: RuntimeOptions): ParsedOptions {
-  if (typeof options !== "object" || (options as unknown) === null) refuse("createRuntime", "an object", options);
-  refuseUnknown("createRuntime", options, optionNames);
+export function parseOptions(given: RuntimeOptions): ParsedOptions {
+  const options = readOptions("createRuntime", given, optionNames);
   const {
     store,
     logger,
     clock,
     inspect,
     nodeId,
-    label = "neat-periodic-task",
+    label,
+    messages = label === undefined ? "plain" : "neat",
     surviveUnhandledRejections = true,
   } = options;
-  if (store !== undefined) requireFunction("store.map", (store as Partial<Store> | null)?.map);
-  if (clock !== undefined) requireFunction("clock.monotonic", (clock as Partial<Clock> | null)?.monotonic);
-  if (logger !== undefined) requireFunction("logger.child", (logger as Partial<Logger> | null)?.child);
-  if (inspect !== undefined && typeof (typeof inspect === "function" ? inspect : inspect?.next) !== "function") {
+  if (store !== undefined) requireMethod("store", store, "map");
+  if (clock !== undefined) requireMethod("clock", clock, "monotonic");
+  if (logger !== undefined) requireMethod("logger", logger, "child");
+  if (inspect !== undefined && typeof inspect !== "function" && !hasMethod(inspect, "next")) {
     refuse("inspect", "a function or an observer", inspect);
   }
   return {
     ...(store === undefined ? {} : { store }),
     ...(logger === undefined ? {} : { logger }),
     ...(clock === undefined ? {} : { clock }),
-    nodeId: nodeId === undefined ? defaultNodeId() : requireString("nodeId", nodeId),
+    ...(inspect === undefined ? {} : { inspect }),
+    nodeId: nodeId === undefined ? defaultNodeId() : requireName("nodeId", nodeId),
     shutdownTimeout: parseDuration("shutdownTimeout", options.shutdownTimeout ?? "10s", { min: 0 }),
     lease: parseDuration("lease", options.lease ?? "15s", { min: 100 }),
-    label: requireString("label", label),
+    line: monitorLine(
+      requireOneOf("messages", ["plain", "neat"], messages),
+      label === undefined ? defaultLabel : requireName("label", label),
+    ),
     survive: requireBoolean("surviveUnhandledRejections", surviveUnhandledRejections),
   };
 }

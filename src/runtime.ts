@@ -8,6 +8,7 @@ import { systemClock } from "./clocks/system";
 import { Nodes, type NodeInfo } from "./cluster/nodes";
 import { StoreLocks } from "./cluster/runtime-locks";
 import { OstinatoError, toError } from "./errors";
+import { guardLogger } from "./foreign";
 import type { Queue } from "./queue/queue-api";
 import { Queues } from "./queue/queues";
 import { observeQueues } from "./queue/telemetry";
@@ -33,6 +34,7 @@ import { observeTelemetry } from "./supervision/telemetry";
 import { makeBranch, parseBranch, type SuperviseSpec } from "./supervision/tree";
 import { reportUnhandled } from "./supervision/unhandled";
 import type { Task } from "./task";
+import { quoted } from "./validate";
 
 /**
  * Makes a runtime; nothing runs before `start()`.
@@ -72,7 +74,7 @@ class LocalRuntime implements Runtime {
   readonly #finish: Record<"resolve" | "reject", (error?: Error) => void>;
 
   constructor(options: RuntimeOptions) {
-    const { store, clock, logger, nodeId, shutdownTimeout, lease, label, survive } = parseOptions(options);
+    const { store, clock, logger, inspect, nodeId, shutdownTimeout, lease, line, survive } = parseOptions(options);
     this.clock = clock ?? systemClock;
     this.store = store ?? memoryStore();
     this.logger = logger ?? pino();
@@ -80,7 +82,7 @@ class LocalRuntime implements Runtime {
     this.#shutdownTimeout = shutdownTimeout;
     this.#lease = lease;
     this.#survive = survive;
-    this.#report = new Report(this.logger, label);
+    this.#report = new Report(this.logger, line);
     this.events = this.#report.events;
     this.#alarms = new Alarms(this.clock, {
       onError: (error) =>
@@ -96,7 +98,7 @@ class LocalRuntime implements Runtime {
     this.finished.catch(() => undefined);
     this.#finish = finish;
     this.#host = this.#makeHost();
-    const { root, actor } = makeRoot(this.#host, options.inspect, (error) => this.#fail(error));
+    const { root, actor } = makeRoot(this.#host, inspect, (error) => this.#fail(error));
     this.#root = root;
     this.actor = actor;
     this.#queues = new Queues({
@@ -228,7 +230,7 @@ class LocalRuntime implements Runtime {
       alarms: this.#alarms,
       random: systemRandom,
       report: this.#report,
-      logger: this.logger,
+      logger: guardLogger(this.logger, (error) => this.#report.logFailed(error)),
       newRunId: idSource(),
       formerRuns: new FormerRuns(this.#report),
       spans: new RunSpans(),
@@ -261,7 +263,7 @@ class LocalRuntime implements Runtime {
   #refuseTaken(names: readonly string[]): void {
     const taken = names.find((name) => this.actor.system.get(name) !== undefined);
     if (taken !== undefined) {
-      throw new OstinatoError("ERR_DUPLICATE_NAME", `"${taken}" is taken: names are unique in a runtime`);
+      throw new OstinatoError("ERR_DUPLICATE_NAME", `${quoted(taken)} is taken: names are unique in a runtime`);
     }
   }
 

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock";
 import type { Duration } from "./duration";
 import { OstinatoError } from "./errors";
+import { textOf } from "./foreign";
 
 /** How a run ended. `aborted`: cut short by a stop; `leaseLost`: another node may run it; `discarded`: the task asked not to be retried. */
 export type Outcome = "succeeded" | "failed" | "timedOut" | "aborted" | "leaseLost" | "discarded";
@@ -64,7 +65,7 @@ export class RetryAfterError extends OstinatoError {
   readonly delay: Duration;
 
   constructor(delay: Duration, cause?: unknown) {
-    super("ERR_RETRY_AFTER", `to be retried after ${String(delay)}`, { cause });
+    super("ERR_RETRY_AFTER", `to be retried after ${textOf(delay, 100)}`, { cause });
     this.name = "RetryAfterError";
     this.delay = delay;
   }

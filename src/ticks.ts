@@ -5,7 +5,7 @@ import { parseDuration, type Duration } from "./duration";
 import { planTicks, type Misfire } from "./rules/misfire";
 import type { Schedule } from "./schedule";
 import { checkedSchedule } from "./schedules/checked";
-import { refuse, refuseUnknown, requireFunction, requireInteger, requireOneOf } from "./validate";
+import { readOptions, refuse, requireInteger, requireMethod, requireOneOf } from "./validate";
 
 /** One due time that has come. */
 export interface Tick {
@@ -44,10 +44,10 @@ export interface TicksOptions {
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
-export function ticks(schedule: Schedule, clock: Clock, options: TicksOptions = {}): Observable<Tick> {
+export function ticks(schedule: Schedule, clock: Clock, given: TicksOptions = {}): Observable<Tick> {
   const followed = checkedSchedule("ticks: schedule", schedule);
-  requireFunction("ticks: clock.monotonic", (clock as Partial<Clock> | undefined)?.monotonic);
-  refuseUnknown("ticks", options, ["since", "misfire", "misfireLimit", "grace"]);
+  requireMethod("ticks: clock", clock, "monotonic");
+  const options = readOptions("ticks", given, ["since", "misfire", "misfireLimit", "grace"]);
   const { since } = options;
   if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime()))) {
     refuse("ticks: since", "a valid Date", since);

@@ -123,7 +123,7 @@ test("a subpath that has an index is exported", () => {
 
 test("every file that helps tests is used by one", () => {
   const reached = reachableFrom(
-    tests.filter((path) => /\.test\.ts$|^test\/(bench|fixtures)\/|^test\/run\.ts$/.test(path)),
+    tests.filter((path) => /\.test\.ts$|^test\/(bench|fixtures)\/|^test\/(run|chaos)\.ts$/.test(path)),
   );
   offending(tests, (path) => !reached.has(path));
 });

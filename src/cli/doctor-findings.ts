@@ -21,6 +21,7 @@ export function findingsOf(examination: NatsExamination, options: FindingOptions
     ...serverFindings(examination),
     ...keepingFindings(examination),
     ...bucketFindings(examination),
+    ...inboxFindings(examination),
     ...trialFindings(examination),
     ...writeFindings(examination, options.lease),
     ...clockFindings(examination),
@@ -104,6 +105,29 @@ function bucketFindings({ buckets, asked }: NatsExamination): Finding[] {
     }
     return { level: "ok", what };
   });
+}
+
+/** Where the server tells users apart, one user is not to read what another is sent. */
+function inboxFindings({ inboxes }: NatsExamination): Finding[] {
+  if (inboxes?.hasUsers !== true) return [];
+  const { prefix, readsOthers } = inboxes;
+  const findings: Finding[] = [];
+  if (prefix === "_INBOX") {
+    findings.push({
+      level: "warning",
+      what: 'answers to this user come to "_INBOX.>", which every user can read that may subscribe to it',
+      advice:
+        'give natsStore({ inboxPrefix: "_INBOX_worker" }) and grant subscribe to "_INBOX_worker.>" only; --inbox-prefix checks it',
+    });
+  } else findings.push({ level: "ok", what: `answers to this user come to "${prefix}.>"` });
+  if (readsOthers && prefix !== "_INBOX") {
+    findings.push({
+      level: "warning",
+      what: 'this user may subscribe to "_INBOX.>", and so read what other users are sent',
+      advice: `grant subscribe to "${prefix}.>" only`,
+    });
+  }
+  return findings;
 }
 
 function trialFindings({ trial, buckets }: NatsExamination): Finding[] {

@@ -15,6 +15,7 @@ interface DoctorOptions {
   creds?: string;
   nkey?: string;
   ca?: string;
+  inboxPrefix?: string;
   monitor?: string;
   json?: true;
 }
@@ -37,6 +38,7 @@ export function doctorCommand(program: Command): void {
     .option("--creds <file>", "credentials file")
     .option("--nkey <file>", "file with an nkey seed")
     .option("--ca <file>", "certificates to trust, for TLS")
+    .option("--inbox-prefix <prefix>", 'the inboxPrefix that the service uses (default: "_INBOX")', readText)
     .option("--monitor <url>", "monitoring port of the server, which tells how often it syncs its disk")
     .option("--json", "print the findings as JSON")
     .action(async (files: string[], options: DoctorOptions) => {
@@ -60,12 +62,13 @@ async function storeOptions(options: DoctorOptions): Promise<NatsExaminationOpti
   const { namespace, replicas, monitor } = options;
   const authenticator = await authenticatorFor(options);
   return {
-    servers: options.nats.split(","),
+    servers: options.nats,
     namespace,
     replicas,
     ...(monitor === undefined ? {} : { monitor }),
     ...(options.queue === undefined ? {} : { queues: options.queue }),
     ...(authenticator === undefined ? {} : { authenticator }),
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
     ...(options.ca === undefined ? {} : { tls: { caFile: options.ca } }),
   };
 }

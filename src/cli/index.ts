@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { assignCommand } from "./assign";
 import { deadLettersCommand } from "./dead-letters";
 import { doctorCommand } from "./doctor";
+import { hideCredentials } from "../rules/address";
 import { isReaderGone, servesTasks } from "./logs";
 import { describeMistake } from "./mistakes";
 import { inspectCommand } from "./inspect";
@@ -41,11 +42,16 @@ function readVersion(): string {
   return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
 }
 
+/** What was typed wrongly, without what may be a secret in it. */
+const withoutValues = (text: string): string =>
+  hideCredentials(text.replace(/(unknown option '[^'=\n]*)=[^\n]*'/, "$1'"));
+
 async function start(): Promise<number> {
   const program = new Command("ostinato")
     .description("Runs a service's periodic and long-lived work under supervision.")
     .version(readVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help, or that of a command")
+    .configureOutput({ outputError: (text, write) => write(withoutValues(text)) })
     .showHelpAfterError("(ostinato --help shows what is allowed)")
     .exitOverride();
   for (const add of commands) add(program);

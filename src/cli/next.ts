@@ -20,7 +20,7 @@ interface NextOptions {
 const largestCount = 10_000;
 const examples = `
 A SCHEDULE is a cron expression ("0 9 * * mon-fri", "@daily"), a duration ("15m"), "daily 09:00",
-"weekly mon,thu 09:30", "monthly last 12:00", or as in code: 'daily({ hour: 9 })'.
+"weekly mon,thu 09:30", "monthly last" (midnight), or as in code: 'daily({ hour: 9 })'.
 
 Examples:
   $ ostinato next "0 9 * * mon-fri" --zone Europe/Paris

@@ -17,24 +17,27 @@ export function readText(text: string): string {
   return text;
 }
 
-const natsAddress = /^(?:nats|tls):\/\/[^\s]+$/;
-
-/** The store that `--store` names. An address may hold a password, so that a wrong one is not shown again. */
-export function openStore(text: string, namespace: string | undefined): Store {
-  if (namespace !== undefined && !/^(?:nats|tls):/.test(text)) {
+/** The store that `--store` names. What is not understood is shown only if it is one word: an address may hold a password. */
+export function openStore(text: string, namespace: string | undefined, inboxPrefix?: string): Store {
+  const isNats = /^(?:nats|tls):\/\//i.test(text);
+  if (namespace !== undefined && !isNats) {
     throw new OstinatoError("ERR_USAGE", "--namespace goes with --store nats://HOST:PORT only");
   }
-  if (text === "memory") return memoryStore();
-  if (/^file:./.test(text)) return fileStore({ path: text.slice("file:".length) });
-  if (/^(?:nats|tls):/.test(text)) {
-    const servers = text.split(",");
-    if (natsAddress.test(servers[0] ?? "") && servers.every((server) => server !== "")) {
-      return natsStore({ servers, ...(namespace === undefined ? {} : { namespace }) });
-    }
-    throw new OstinatoError("ERR_USAGE", "--store: a NATS address has the form nats://HOST:PORT[,HOST:PORT…]");
+  if (inboxPrefix !== undefined && !isNats) {
+    throw new OstinatoError("ERR_USAGE", "--inbox-prefix goes with --store nats://HOST:PORT only");
   }
+  if (text === "memory") return memoryStore();
+  if (isNats) {
+    const prefix = inboxPrefix === undefined ? {} : { inboxPrefix };
+    return natsStore({ servers: text, ...prefix, ...(namespace === undefined ? {} : { namespace }) });
+  }
+  if (/^file:\/\/[^/]/.test(text)) {
+    throw new OstinatoError("ERR_USAGE", "--store: a folder is file:PATH, without a host before the path");
+  }
+  if (/^file:./.test(text)) return fileStore({ path: text.slice("file:".length) });
+  const got = /^[\w-]+$/.test(text) ? JSON.stringify(text) : "something else";
   throw new OstinatoError(
     "ERR_USAGE",
-    `--store: allowed are memory, file:PATH and nats://HOST:PORT[,HOST:PORT…]; got ${JSON.stringify(text)}`,
+    `--store: allowed are memory, file:PATH and nats://HOST:PORT[,HOST:PORT…]; got ${got}`,
   );
 }

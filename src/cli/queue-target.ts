@@ -9,6 +9,7 @@ export interface QueueTarget {
   queue: string;
   store: string;
   namespace?: string;
+  inboxPrefix?: string;
 }
 
 /** What `--queue`, `--store` and `--namespace` are to every command about a queue. */
@@ -16,7 +17,8 @@ export function withQueue(command: Command): Command {
   return command
     .requiredOption("--queue <NAME>", "the queue's name", readText)
     .requiredOption("--store <STORE>", "where it lives: file:PATH or nats://HOST:PORT[,HOST:PORT…]", readText)
-    .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText);
+    .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
+    .option("--inbox-prefix <PREFIX>", "where NATS answers, if this user may not listen to _INBOX.>", readText);
 }
 
 /**
@@ -26,14 +28,14 @@ export function withQueue(command: Command): Command {
  * @param create make a queue that is not there; otherwise ERR_UNKNOWN_QUEUE.
  */
 export async function useQueue(
-  { queue: name, store: place, namespace }: QueueTarget,
+  { queue: name, store: place, namespace, inboxPrefix }: QueueTarget,
   { create }: { create: boolean },
   use: (queue: Queue) => Promise<number>,
 ): Promise<number> {
   if (place === "memory") {
     throw new OstinatoError("ERR_USAGE", "--store: a memory store is seen by its own process alone");
   }
-  const runtime = createRuntime({ store: openStore(place, namespace), logger: pino({ level: "silent" }) });
+  const runtime = createRuntime({ store: openStore(place, namespace, inboxPrefix), logger: pino({ level: "silent" }) });
   try {
     return await use(await runtime.queue({ name, create, intake: false }));
   } catch (error) {

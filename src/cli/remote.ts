@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import { OstinatoError, openTaskRecords, systemClock, type TaskRecords } from "../index";
+import { httpAddress, type HttpAddress } from "../rules/address";
 import { openStore, readText } from "./options";
 
 /** How a command finds what is running: through the store that the nodes share, or through one node's inspector. */
 export interface TargetOptions {
   store?: string;
   namespace?: string;
+  inboxPrefix?: string;
   url?: string;
   token?: string;
 }
@@ -37,6 +39,7 @@ export function withTarget(command: Command): Command {
   return command
     .option("--store <STORE>", "the store that the nodes share: file:PATH or nats://HOST:PORT[,HOST:PORT…]", readText)
     .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
+    .option("--inbox-prefix <PREFIX>", "where NATS answers, if this user may not listen to _INBOX.>", readText)
     .option("--url <URL>", "the inspector of one process, such as http://127.0.0.1:4600", readText)
     .option("--token <TOKEN>", "the inspector's token", readText);
 }
@@ -57,14 +60,14 @@ export async function useTarget(options: TargetOptions, use: (target: Target) =>
 }
 
 /** @throws OstinatoError ERR_USAGE unless exactly one of --store and --url is given */
-async function openTarget({ store, namespace, url, token }: TargetOptions): Promise<Target> {
+async function openTarget({ store, namespace, inboxPrefix, url, token }: TargetOptions): Promise<Target> {
   if ((store === undefined) === (url === undefined)) {
     throw new OstinatoError("ERR_USAGE", "give either --store (the whole cluster) or --url (one process's inspector)");
   }
-  if (url !== undefined) return byUrl(new URL(url), token);
+  if (url !== undefined) return byUrl(httpAddress("--url", url), token);
   if (store === "memory")
     throw new OstinatoError("ERR_USAGE", "--store: a memory store is seen by its own process alone");
-  const opened = openStore(store ?? "", namespace);
+  const opened = openStore(store ?? "", namespace, inboxPrefix);
   return byStore(await openTaskRecords(opened, systemClock), opened.description);
 }
 
@@ -118,20 +121,23 @@ interface RemoteStatus {
   }[];
 }
 
-function byUrl(url: URL, token: string | undefined): Target {
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const get = async (path: string): Promise<Response> => {
-    const response = await fetch(new URL(path, url), { headers }).catch((error: unknown) => {
+function byUrl({ url, headers: found }: HttpAddress, token: string | undefined): Target {
+  const headers = token === undefined ? found : { authorization: `Bearer ${token}` };
+  const call = async (path: string, init: { headers?: Record<string, string>; method?: string; body?: string } = {}) =>
+    fetch(new URL(path, url), { ...init, headers: { ...headers, ...init.headers } }).catch((error: unknown) => {
       throw new OstinatoError("ERR_USAGE", `no inspector answers at ${url.href}`, { cause: error });
     });
+  const get = async (path: string): Promise<Response> => {
+    const response = await call(path);
     if (response.ok) return response;
-    const { error } = (await response.json()) as { error?: string };
-    throw new OstinatoError("ERR_USAGE", `the inspector at ${url.href} refused: ${error ?? response.statusText}`);
+    const { error = response.statusText } = await answerOf(response);
+    throw new OstinatoError("ERR_USAGE", `the inspector at ${url.href} refused: ${error}`);
   };
   return {
     description: url.href,
     async status() {
-      const raw = (await (await get("api/status")).json()) as RemoteStatus;
+      const raw = (await (await get("api/status")).json().catch(() => undefined)) as RemoteStatus | undefined;
+      if (!Array.isArray(raw?.tasks)) throw new OstinatoError("ERR_USAGE", `${url.href} is no inspector's address`);
       const lines = raw.tasks.map((task) => ({
         name: task.name,
         state: task.paused ? "paused" : task.state,
@@ -146,15 +152,23 @@ function byUrl(url: URL, token: string | undefined): Target {
       return { lines, raw };
     },
     async act(action, task) {
-      const page = token ?? /name="ostinato-token" content="([^"]+)"/.exec(await (await get("")).text())?.[1];
-      const response = await fetch(new URL("api/act", url), {
+      const page = /name="ostinato-token" content="([^"]+)"/.exec(await (await get("")).text())?.[1];
+      const response = await call("api/act", {
         method: "POST",
-        headers: { ...headers, "content-type": "application/json", "x-ostinato-token": page ?? "" },
+        headers: { "content-type": "application/json", "x-ostinato-token": page ?? "" },
         body: JSON.stringify({ action, task }),
       });
-      const { message, error } = (await response.json()) as { message?: string; error?: string };
+      const { message, error } = await answerOf(response);
       return { ok: response.ok, message: message ?? error ?? response.statusText };
     },
     close: async () => undefined,
   };
+}
+
+/** What an inspector says besides its status; whoever else listens there may answer anything. */
+async function answerOf(response: Response): Promise<{ message?: string; error?: string }> {
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (typeof answer !== "object" || answer === null) return {};
+  const { message, error } = answer as { message?: unknown; error?: unknown };
+  return { ...(typeof message === "string" ? { message } : {}), ...(typeof error === "string" ? { error } : {}) };
 }

@@ -9,7 +9,9 @@ import { logLevels, openStore, readDuration, readText } from "./options";
 export interface RunOptions {
   store: string;
   namespace?: string;
+  inboxPrefix?: string;
   logLevel: (typeof logLevels)[number];
+  messages?: "plain" | "neat";
   label?: string;
   shutdownTimeout: number;
   nodeId?: string;
@@ -46,8 +48,15 @@ export function withRunOptions(command: Command): Command {
     .argument("<FILE...>", "files that spawn tasks")
     .option("--store <STORE>", "where state lives: memory, file:PATH or nats://HOST:PORT[,HOST:PORT…]", "memory")
     .option("--namespace <NAME>", 'keeps apart the stores of one NATS account (default: "ostinato")', readText)
+    .option("--inbox-prefix <PREFIX>", "where NATS answers, if this user may not listen to _INBOX.>", readText)
     .addOption(new Option("--log-level <LEVEL>", "the lowest level to print").choices(logLevels).default("info"))
-    .option("--label <TEXT>", "what the monitor lines call themselves", readText)
+    .addOption(
+      new Option("--messages <STYLE>", 'how monitor lines read: plain, such as "START web"; or neat').choices([
+        "plain",
+        "neat",
+      ]),
+    )
+    .option("--label <TEXT>", "what neat monitor lines call the tasks", readText)
     .option("--shutdown-timeout <DURATION>", "how long runs may go on after the first signal", readDuration, 10_000)
     .option("--node-id <ID>", "names this process to the others (default: host, pid and a random part)", readText)
     .addOption(new Option("--pretty", "lines for people (default on a terminal)").conflicts("json"))
@@ -60,14 +69,15 @@ export async function run(
   options: RunOptions,
   beside: (runtime: Runtime, logger: Logger) => Promise<void> = async () => undefined,
 ): Promise<number> {
-  const store = openStore(options.store, options.namespace);
+  const store = openStore(options.store, options.namespace, options.inboxPrefix);
   const forPeople = options.pretty ?? (options.json ? false : process.stdout.isTTY);
   const logger = makeLogger({ level: options.logLevel, pretty: forPeople });
-  const { shutdownTimeout, label, nodeId } = options;
+  const { shutdownTimeout, messages, label, nodeId } = options;
   const runtime = createRuntime({
     store,
     logger,
     shutdownTimeout,
+    ...(messages === undefined ? {} : { messages }),
     ...(label === undefined ? {} : { label }),
     ...(nodeId === undefined ? {} : { nodeId }),
   });

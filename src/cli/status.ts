@@ -25,13 +25,12 @@ export function statusCommand(program: Command): void {
     .option("--json", "everything that is known, as JSON")
     .addHelpText("after", examples)
     .action(async (options: TargetOptions & { queue?: string; json?: true }) => {
-      const { queue, store, url, namespace } = options;
+      const { queue, store, url } = options;
       if (queue !== undefined) {
         if (store === undefined || url !== undefined) {
           throw new OstinatoError("ERR_USAGE", "--queue goes with --store, not with --url");
         }
-        const target = { queue, store, ...(namespace === undefined ? {} : { namespace }) };
-        process.exitCode = await queueStatus(target, options);
+        process.exitCode = await queueStatus({ ...options, queue, store }, options);
         return;
       }
       process.exitCode = await useTarget(options, async (target) => {

@@ -10,9 +10,10 @@ export interface EpochMap {
 }
 
 /**
- * The store's map of this name. A write that gets no larger revision than one that was seen before it was sent tells of
- * a store that was made anew: its epoch is asked for before the write is answered, so that no token is made with the old
- * one. With a clock, how long its calls take is told to OpenTelemetry.
+ * The store's map of this name. Two things tell of a store that is another one than before: a write that gets no larger
+ * revision than one that was seen before it was sent, and a doubt of a watch. Its epoch is asked for then, before the
+ * next write is answered, so that no token is made with the old one. With a clock, how long its calls take is told to
+ * OpenTelemetry.
  *
  * @throws OstinatoError as the store's calls do.
  */
@@ -21,24 +22,35 @@ export async function epochMap(store: Store, name: string, clock?: Clock): Promi
   let epoch = await store.epoch(name);
   if (store.shared !== true) return { map: inner, epoch: () => epoch };
   let highest = 0;
+  let isDoubtful = false;
+  let asking: Promise<void> | undefined;
   const see = (revision: number): void => {
     highest = Math.max(highest, revision);
   };
-  const checked = (write: Promise<Written>): Promise<Written> => {
+  const ask = async (): Promise<void> => {
+    isDoubtful = false;
+    try {
+      epoch = await store.epoch(name);
+    } catch (error) {
+      isDoubtful = true;
+      throw error;
+    } finally {
+      asking = undefined;
+    }
+  };
+  const checked = async (write: Promise<Written>): Promise<Written> => {
     // What the watch tells while the write is under way proves nothing: only what was seen before it was sent.
     const before = highest;
-    return write.then((written) => {
-      if (!written.ok) return written;
-      if (written.revision > before) {
-        see(written.revision);
-        return written;
-      }
+    const written = await write;
+    if (!written.ok) return written;
+    if (written.revision > before) see(written.revision);
+    else {
       highest = written.revision;
-      return store.epoch(name).then((now) => {
-        epoch = now;
-        return written;
-      });
-    });
+      isDoubtful = true;
+    }
+    if (isDoubtful) asking = ask();
+    if (asking !== undefined) await asking;
+    return written;
   };
   const map: RevisionMap = {
     get: (key) => inner.get(key),
@@ -53,7 +65,11 @@ export async function epochMap(store: Store, name: string, clock?: Clock): Promi
           listener.change(change);
         },
         current: () => listener.current(),
-        doubt: () => listener.doubt(),
+        doubt: (renewal) => {
+          isDoubtful = true;
+          highest = 0;
+          listener.doubt(renewal);
+        },
         failed: (error) => listener.failed?.(error),
       }),
   };

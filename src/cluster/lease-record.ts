@@ -1,43 +1,33 @@
 import type { LeaseEvent, Tenure } from "../../machines/lease";
 import type { Clock } from "../clock";
 import { OstinatoError, toError } from "../errors";
-import { randomId } from "../identity";
-import {
-  fencingToken,
-  mayTake,
-  readFailure,
-  readLease,
-  stopAt,
-  wasItMine,
-  type LeaseFields,
-  type LeaseHeld,
-  type Whose,
-} from "../rules/lease";
+import { momentOf, readFailure, type LeaseFields, type Moment, type Whose } from "../rules/lease";
 import type { Entry, RevisionMap, Written } from "../store";
 import type { View } from "./view";
+
+/** How a tenure is written into the value of a record, which may hold more than a lease. */
+export interface LeaseCodec {
+  /** The value with which the tenure takes or keeps the record. */
+  write(tenure: Pick<LeaseFields, "tenure" | "acquired" | "renewals">): string;
+  /** @param attempts start of each attempt of this tenure without an answer, by the `renewals` that it wrote. */
+  whose(value: string, tenure: number, attempts: ReadonlyMap<number, Moment>): Whose;
+  /** Whether the value is the one that the tenure was ended with. */
+  isEnd?(value: string): boolean;
+}
 
 export interface LeaseRecordOptions {
   map: RevisionMap;
   /** A running view of a prefix that holds the key, shared by all leases under it. */
   view: View;
   key: string;
-  /** Who takes it: the node, as people know it. */
-  holder: string;
-  /** Length in milliseconds. */
-  lease: number;
-  /** Taken once for its length, and never renewed. */
-  fixed?: true;
   clock: Clock;
-  /** The store's, in seconds; see `fencingToken`. */
-  epoch: number | (() => number);
-  /** What else the record is to say; asked at every write. */
-  extra?: (() => object) | undefined;
 }
 
-/** How one try to take the lease ended. */
-export type Taking = { taken: true; tenure: Tenure } | { taken: false; holder: string; waitMs: number };
+/** What a record says of a tenure: it was renewed, it is another's, or it stands at a revision as it stood before. */
+type Found = Extract<LeaseEvent, { type: "RENEWED" | "TAKEN" }> | { type: "STANDS"; revision: number };
 
-const tries = 4;
+export const tries = 4;
+const none: ReadonlyMap<number, Moment> = new Map<number, Moment>();
 
 /**
  * The record of one lease: every step is one conditional write, and a step whose answer never came is settled by
@@ -45,63 +35,14 @@ const tries = 4;
  */
 export class LeaseRecord {
   readonly #options: LeaseRecordOptions;
-  readonly #boot = randomId();
-  #number = 0;
+  readonly #codec: LeaseCodec;
   /** Starts of this tenure's renewals without an answer, by the count that each wrote. */
-  readonly #unanswered = new Map<number, number>();
+  #unanswered: Map<number, Moment> | undefined;
   #renewalsTried = 0;
 
-  constructor(options: LeaseRecordOptions) {
+  constructor(options: LeaseRecordOptions, codec: LeaseCodec) {
     this.#options = options;
-  }
-
-  /**
-   * Takes the lease if it is free by what is known here. A conflict is looked into by reading the record.
-   *
-   * @throws OstinatoError as the store's calls do.
-   */
-  async take(): Promise<Taking> {
-    const { map, view, key, lease, clock, holder, fixed, epoch } = this.#options;
-    const patience = fixed === true ? 0 : lease;
-    for (let attempt = 1; attempt <= tries; attempt += 1) {
-      const seen = view.get(key);
-      const startedAt = clock.monotonic();
-      const fields = seen && leaseOf(seen.entry);
-      const may = mayTake(fields, seen ?? { seenAt: startedAt }, startedAt, patience, { holder, boot: this.#boot });
-      if (!may.take) return { taken: false, holder: fields?.holder ?? "", waitMs: may.waitMs };
-      const skew = clock.now() - startedAt;
-      const acquired = await this.#write(map, seen?.entry);
-      // An answer that took so long is of no use any more; the record is ours, and can be taken again at once.
-      if (acquired === undefined || clock.monotonic() >= stopAt(startedAt, lease)) continue;
-      this.#unanswered.clear();
-      this.#renewalsTried = 0;
-      const token = fencingToken(typeof epoch === "function" ? epoch() : epoch, acquired);
-      const tenure = { number: this.#number, token, acquired, revision: acquired, renewals: 0, startedAt, skew };
-      return { taken: true, tenure };
-    }
-    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `the record "${key}" changed under every try to take it`);
-  }
-
-  /** One attempt at the record as it was seen. Resolves to the revision that it got, undefined when it was refused. */
-  async #write(map: RevisionMap, seen: Entry | undefined): Promise<number | undefined> {
-    const { view, key } = this.#options;
-    this.#number += 1;
-    const value = this.#value({ tenure: this.#number, acquired: 0, renewals: 0 });
-    try {
-      const written = await (seen ? map.update(key, value, seen.revision) : map.create(key, value));
-      if (written.ok) {
-        view.noteOwnWrite({ key, value, revision: written.revision });
-        return written.revision;
-      }
-    } catch (error) {
-      if (readFailure(error) !== "unknown") throw error;
-      const entry = await this.#read().catch(() => {
-        throw error;
-      });
-      return entry !== undefined && this.#isMine(this.#number, entry).mine ? entry.revision : undefined;
-    }
-    await this.#read();
-    return undefined;
+    this.#codec = codec;
   }
 
   /** Renews once; never rejects. */
@@ -110,18 +51,18 @@ export class LeaseRecord {
     let { revision } = tenure;
     try {
       for (let attempt = 1; attempt <= tries; attempt += 1) {
-        const startedAt = clock.monotonic();
+        const moment = momentOf(clock);
         const renewals = (this.#renewalsTried += 1);
-        const value = this.#value({ tenure: tenure.number, acquired: tenure.acquired, renewals });
-        const skew = clock.now() - startedAt;
-        const written = await this.#noting(renewals, startedAt, () => map.update(key, value, revision));
+        const value = this.write({ tenure: tenure.number, acquired: tenure.acquired, renewals });
+        const sent = view.moment();
+        const written = await this.#noting(renewals, moment, () => map.update(key, value, revision));
         if (written.ok) {
-          view.noteOwnWrite({ key, value, revision: written.revision });
-          this.#unanswered.clear();
-          return { type: "RENEWED", tenure: { ...tenure, revision: written.revision, renewals, startedAt, skew } };
+          view.noteOwnWrite({ key, value, revision: written.revision }, sent);
+          this.#unanswered = undefined;
+          return { type: "RENEWED", tenure: { ...tenure, revision: written.revision, renewals, ...moment } };
         }
         // A conflict with an own renewal that was applied unheard looks like one with a stranger until it is read.
-        const found = this.#recognise(tenure, await this.#read());
+        const found = this.#recognise(tenure, await this.read());
         if (found.type !== "STANDS") return found;
         revision = found.revision;
       }
@@ -132,74 +73,87 @@ export class LeaseRecord {
   }
 
   /** Remembers the attempt for as long as it may yet turn out to have been applied. */
-  async #noting(renewals: number, startedAt: number, write: () => Promise<Written>): Promise<Written> {
-    this.#unanswered.set(renewals, startedAt);
+  async #noting(renewals: number, moment: Moment, write: () => Promise<Written>): Promise<Written> {
+    const unanswered = (this.#unanswered ??= new Map());
+    unanswered.set(renewals, moment);
     try {
       const written = await write();
-      if (!written.ok) this.#unanswered.delete(renewals);
+      if (!written.ok) unanswered.delete(renewals);
       return written;
     } catch (error) {
-      if (readFailure(error) !== "unknown") this.#unanswered.delete(renewals);
+      if (readFailure(error) !== "unknown") unanswered.delete(renewals);
       throw error;
     }
   }
 
-  /** Deletes the record if it is still this tenure's. Never rejects: what cannot be deleted runs out by itself. */
-  async giveUp(tenure: Tenure): Promise<void> {
+  /**
+   * Ends the tenure in the record, if that is still its own: deletes the record, or writes over it what `end` returns.
+   * Resolves to the revision of that write; to undefined when the record is another's or gone.
+   *
+   * @throws OstinatoError as the store's calls do; ERR_STORE_UNAVAILABLE too when the record changed under every try.
+   */
+  async conclude(tenure: Tenure, end?: () => string): Promise<number | undefined> {
     const { map, view, key } = this.#options;
     let { revision } = tenure;
-    try {
-      for (let attempt = 1; attempt <= tries; attempt += 1) {
-        const deleted = await map.delete(key, revision);
-        if (deleted.ok) {
-          view.noteOwnWrite({ key, value: undefined, revision: deleted.revision });
-          return;
-        }
-        const found = this.#recognise(tenure, await this.#read());
-        if (found.type === "TAKEN") return;
-        revision = found.type === "STANDS" ? found.revision : found.tenure.revision;
+    for (let attempt = 1; attempt <= tries; attempt += 1) {
+      const value = end?.();
+      const sent = view.moment();
+      const written = await (value === undefined ? map.delete(key, revision) : map.update(key, value, revision));
+      if (written.ok) {
+        view.noteOwnWrite({ key, value, revision: written.revision }, sent);
+        return written.revision;
       }
-    } catch {
-      return;
+      const entry = await this.read();
+      if (entry !== undefined && this.#codec.isEnd?.(entry.value) === true) return entry.revision;
+      const found = this.#recognise(tenure, entry);
+      if (found.type === "TAKEN") return undefined;
+      revision = found.type === "STANDS" ? found.revision : found.tenure.revision;
     }
+    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `the record "${key}" changed under every try to end it`);
   }
 
-  async #read(): Promise<Entry | undefined> {
+  /** Why the tenure is over, if the record as it was seen is known to be another's. */
+  takenIn(tenure: Tenure, entry: Entry): string | undefined {
+    if (entry.revision <= tenure.revision) return undefined;
+    const whose = this.whose(tenure.number, entry);
+    return whose.mine ? undefined : takenBy(whose.holder);
+  }
+
+  protected write(tenure: Pick<LeaseFields, "tenure" | "acquired" | "renewals">): string {
+    return this.#codec.write(tenure);
+  }
+
+  /** The record as the store has it now. */
+  protected async read(): Promise<Entry | undefined> {
     const { map, view, key } = this.#options;
+    const sent = view.moment();
     const entry = await map.get(key);
-    view.noteOwnWrite(entry ?? { key, value: undefined, revision: 0 });
+    view.noteOwnWrite(entry ?? { key, value: undefined, revision: 0 }, sent);
     return entry;
   }
 
+  protected whose(tenure: number, entry: Entry): Whose {
+    return this.#codec.whose(entry.value, tenure, this.#unanswered ?? none);
+  }
+
+  /** What was written before is of no tenure that can still be held. */
+  protected forgetAttempts(): void {
+    this.#unanswered = undefined;
+    this.#renewalsTried = 0;
+  }
+
   /** What the record as it was read says of this tenure's renewals. */
-  #recognise(
-    tenure: Tenure,
-    entry: Entry | undefined,
-  ): Extract<LeaseEvent, { type: "RENEWED" | "TAKEN" }> | { type: "STANDS"; revision: number } {
+  #recognise(tenure: Tenure, entry: Entry | undefined): Found {
     if (entry === undefined) return { type: "TAKEN", reason: "its record is gone" };
-    const whose = this.#isMine(tenure.number, entry);
-    if (!whose.mine) return { type: "TAKEN", reason: `it was taken by "${leaseOf(entry).holder}"` };
+    const whose = this.whose(tenure.number, entry);
+    if (!whose.mine) return { type: "TAKEN", reason: takenBy(whose.holder) };
     const { revision } = entry;
-    if (whose.startedAt === undefined) return { type: "STANDS", revision };
-    this.#unanswered.clear();
-    return { type: "RENEWED", tenure: { ...tenure, revision, startedAt: whose.startedAt } };
-  }
-
-  #isMine(tenure: number, entry: Entry): Whose {
-    return wasItMine(readLease(entry.value), this.#names(tenure), this.#unanswered);
-  }
-
-  #names(tenure: number): Pick<LeaseFields, "holder" | "boot" | "tenure"> {
-    return { holder: this.#options.holder, boot: this.#boot, tenure };
-  }
-
-  #value(fields: Pick<LeaseFields, "tenure" | "acquired" | "renewals">): string {
-    const { extra, lease, fixed } = this.#options;
-    return JSON.stringify({ ...extra?.(), ...this.#names(fields.tenure), lease, fixed, ...fields });
+    if (whose.since === undefined) return { type: "STANDS", revision };
+    this.#unanswered = undefined;
+    return { type: "RENEWED", tenure: { ...tenure, revision, ...whose.since } };
   }
 }
 
-/** A record that cannot be read counts as somebody's: it is taken only when it has not changed for a lease. */
-function leaseOf(entry: Entry): LeaseHeld {
-  return readLease(entry.value) ?? { holder: "unknown", boot: "", lease: 0 };
+function takenBy(holder: string | undefined): string {
+  return holder === undefined || holder === "" ? "its record is another's" : `it was taken by "${holder}"`;
 }

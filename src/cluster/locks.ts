@@ -1,9 +1,10 @@
 import type { Clock, TimerId } from "../clock";
 import { OstinatoError } from "../errors";
-import { refuse } from "../validate";
+import { quoted, requireName } from "../validate";
+import { guardSignal, read } from "../foreign";
 import type { RevisionMap } from "../store";
-import { holdLease, type Lease } from "./lease";
-import { LeaseRecord } from "./lease-record";
+import { createLease, type Lease } from "./lease";
+import { OwnRecord } from "./own-record";
 import type { View } from "./view";
 
 /** A lock that is held; `unlock` takes it back. */
@@ -31,6 +32,10 @@ export interface LocksOptions {
   lease: number;
 }
 
+function warnOf(error: Error): void {
+  process.emitWarning(`a listener to the signal of a lock threw: ${error.message}`, { type: "OstinatoWarning" });
+}
+
 /**
  * Locks for users, by id. A lock is a lease on a key of its own, so that it concerns nothing but that id: holding one
  * never lets another through, and even the process that holds it gets `false` for it.
@@ -51,10 +56,10 @@ export class Locks {
    * @throws OstinatoError ERR_INVALID_ID; as the store's calls do.
    */
   async tryLock(id: string): Promise<Lock | false> {
-    const lease = holdLease({ ...this.#options, key: this.#key(id) });
+    const lease = createLease({ ...this.#options, key: this.#key(id) });
     const taken = await lease.acquire();
     if (taken === undefined) return false;
-    const lock: Lock = Object.freeze({ id, token: taken.token, signal: lease.signal });
+    const lock: Lock = Object.freeze({ id, token: taken.token, signal: guardSignal(lease.signal, warnOf) });
     this.#held.set(lock, lease);
     lease.signal.addEventListener("abort", () => this.#held.delete(lock), { once: true });
     return lock;
@@ -68,7 +73,7 @@ export class Locks {
    */
   async tryAutoLock(id: string, duration: number): Promise<boolean> {
     const { clock } = this.#options;
-    const record = new LeaseRecord({ ...this.#options, key: this.#key(id), lease: duration, fixed: true });
+    const record = new OwnRecord({ ...this.#options, key: this.#key(id), lease: duration, fixed: true });
     const taking = await record.take();
     if (!taking.taken) return false;
     // Others do not need the record to be deleted; it is done so that ids that are locked once do not pile up.
@@ -88,10 +93,11 @@ export class Locks {
   async unlock(lock: Lock): Promise<void> {
     const lease = this.#held.get(lock);
     if (lease?.valid() !== true) {
-      const id = (lock as Partial<Lock> | undefined)?.id ?? "unknown";
+      const given = read(lock, "id");
+      const id = typeof given === "string" ? quoted(given.slice(0, 100)) : "unknown";
       throw new OstinatoError(
         "ERR_LOCK_NOT_HELD",
-        `the lock on "${id}" is not held here; only its holder can release it`,
+        `the lock on ${id} is not held here; only its holder can release it`,
       );
     }
     await lease.release();
@@ -105,7 +111,6 @@ export class Locks {
   }
 
   #key(id: string): string {
-    if (typeof id !== "string" || id === "") refuse("id", "a non-empty string", id, "ERR_INVALID_ID");
-    return this.#options.prefix + id;
+    return this.#options.prefix + requireName("id", id, "ERR_INVALID_ID");
   }
 }

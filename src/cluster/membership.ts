@@ -3,7 +3,7 @@ import { OstinatoError } from "../errors";
 import type { RevisionMap } from "../store";
 import { mayTake, readLease, type LeaseFields } from "../rules/lease";
 import { firstAbort } from "./first-abort";
-import { Lease } from "./lease";
+import { createLease, type Lease } from "./lease";
 import type { Seen, View } from "./view";
 
 /** What a member tells about itself when it joins. */
@@ -50,7 +50,8 @@ export class Membership {
   readonly id: string;
   readonly #options: MembershipOptions;
   readonly #prefix: string;
-  readonly #lease: Lease;
+  /** Kept while this process is a member. */
+  protected readonly lease: Lease;
   readonly #listeners = new Set<() => void>();
   readonly #stopWatching: () => void;
   #leaving: AbortController | undefined;
@@ -65,7 +66,7 @@ export class Membership {
     this.#options = options;
     this.#prefix = prefix;
     const extra = (): object => ({ kind, about, holds: holds?.() ?? null });
-    this.#lease = new Lease({ ...options, key: prefix + id, holder: id, extra });
+    this.lease = createLease({ ...options, key: prefix + id, holder: id, extra });
     this.#stopWatching = view.onAny((key) => {
       if (key.startsWith(this.#prefix)) this.#look();
     });
@@ -89,7 +90,7 @@ export class Membership {
   async leave(): Promise<void> {
     this.#leaving?.abort();
     this.#leaving = undefined;
-    await Promise.all([this.#staying, this.#lease.release()]);
+    await Promise.all([this.#staying, this.lease.release()]);
   }
 
   /** Leaves, and observes no more. */
@@ -120,9 +121,9 @@ export class Membership {
     const { clock, lease } = this.#options;
     while (!leaving.aborted) {
       try {
-        await this.#lease.campaign(leaving);
+        await this.lease.campaign(leaving);
         joined();
-        await firstAbort(this.#lease.signal, leaving);
+        await firstAbort(this.lease.signal, leaving);
       } catch (error) {
         // Told to leave, or refused by the store: nobody waits for that. What is not permitted now may be one day.
         joined();
@@ -173,7 +174,7 @@ export class Membership {
     const { clock, lease, map } = this.#options;
     const left = seen.seenAt + burialAfter * Math.max(lease, fields.lease) - clock.monotonic();
     if (left > 0) return left;
-    if (this.#lease.valid()) void map.delete(seen.entry.key, seen.entry.revision).catch(() => undefined);
+    if (this.lease.valid()) void map.delete(seen.entry.key, seen.entry.revision).catch(() => undefined);
     return Infinity;
   }
 }

@@ -2,10 +2,10 @@ import { sleep, type Clock } from "../clock";
 import { toError } from "../errors";
 import type { Random } from "../identity";
 import { assignPartitions } from "../rules/assignment";
-import { readLease, retryPause } from "../rules/lease";
+import { mayTake, readLease, retryPause } from "../rules/lease";
 import type { RevisionMap } from "../store";
 import { firstAbort } from "./first-abort";
-import { Lease } from "./lease";
+import { createLease, type Lease } from "./lease";
 import type { Membership } from "./membership";
 import type { View } from "./view";
 
@@ -41,10 +41,14 @@ interface Claim {
   readonly lease: Lease;
   readonly withdraw: AbortController;
   state: "wanted" | "owned" | "leaving";
+  /** Until then it is not given back for the sake of an even division, on the monotonic clock. */
+  readonly keptUntil: number;
 }
 
 /** So many partitions are given back at a time when members come: the rest goes on working meanwhile. */
 const movesAtOnce = 4;
+/** A partition that nobody served is kept for so many leases by whoever took it in, whatever its share is. */
+const leasesOfAdoption = 10;
 
 /**
  * The partitions of a queue that this process owns. Whenever members come or go, every process works out the same
@@ -82,6 +86,24 @@ export class Partitions {
     return new Map(this.#options.partitions.map((partition, place) => [partition, this.#holders[place]]));
   }
 
+  /** The partitions that are divided. */
+  get numbers(): readonly number[] {
+    return this.#options.partitions;
+  }
+
+  /** Looks again who holds each partition, and divides them again: a lease that nobody renews ends without an event. */
+  review(): void {
+    for (const partition of this.numbers) this.#noteHolder(partition);
+    this.#schedule();
+  }
+
+  /** Claims a partition that nobody serves, whoever should by the division. */
+  adopt(partition: number): void {
+    const { clock, lease } = this.#options;
+    if (!this.#running || this.#claims.has(partition)) return;
+    this.#claim(partition, clock.monotonic() + leasesOfAdoption * lease);
+  }
+
   start(): void {
     if (this.#running) return;
     this.#running = true;
@@ -117,7 +139,11 @@ export class Partitions {
   #noteHolder(partition: number): boolean {
     const place = this.#places.get(partition);
     if (place === undefined) return false;
-    const holder = readLease(this.#options.view.get(this.#key(partition))?.entry.value)?.holder;
+    const { view, clock, lease } = this.#options;
+    const seen = view.get(this.#key(partition));
+    const fields = readLease(seen?.entry.value);
+    const isFree = seen === undefined || mayTake(fields, seen, clock.monotonic(), lease).take;
+    const holder = isFree ? undefined : fields?.holder;
     if (holder === this.#holders[place]) return false;
     this.#holders[place] = holder;
     return true;
@@ -134,7 +160,7 @@ export class Partitions {
   }
 
   #rebalance(): void {
-    const { membership, view } = this.#options;
+    const { membership, view, clock } = this.#options;
     // Who has not seen everything would take the others for dead.
     if (view.stale) return;
     const members = membership.members().map(({ id }) => id);
@@ -148,15 +174,16 @@ export class Partitions {
       const claim = this.#claims.get(partition);
       if (owner === membership.id) {
         if (claim === undefined) this.#claim(partition);
-      } else if (claim?.state === "wanted") this.#giveBack(claim);
-      else if (claim?.state === "owned" && moves-- > 0) this.#giveBack(claim);
+      } else if (claim === undefined || claim.keptUntil > clock.monotonic()) continue;
+      else if (claim.state === "wanted") this.#giveBack(claim);
+      else if (claim.state === "owned" && moves-- > 0) this.#giveBack(claim);
     }
   }
 
-  #claim(partition: number): void {
+  #claim(partition: number, keptUntil = -Infinity): void {
     const { membership } = this.#options;
-    const lease = new Lease({ ...this.#options, key: this.#key(partition), holder: membership.id });
-    const claim: Claim = { lease, withdraw: new AbortController(), state: "wanted" };
+    const lease = createLease({ ...this.#options, key: this.#key(partition), holder: membership.id });
+    const claim: Claim = { lease, withdraw: new AbortController(), state: "wanted", keptUntil };
     this.#claims.set(partition, claim);
     this.#keep(this.#own(partition, claim));
   }

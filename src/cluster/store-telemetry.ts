@@ -60,5 +60,6 @@ export function measuredMap(store: Store, name: string, clock: Clock): RevisionM
       }
     },
     watch: (prefix, listener) => inner.watch(prefix, listener),
+    whileAlone: (watch, key, joined) => inner.whileAlone?.(watch, key, joined),
   };
 }

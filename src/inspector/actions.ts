@@ -30,14 +30,21 @@ export async function act(runtime: Runtime, action: string, task: string): Promi
       handle.resume();
       return { ok: true, message: "it goes on" };
     case "restart":
-      void handle.restart();
+      begin(runtime, task, handle.restart());
       return { ok: true, message: "it is being restarted" };
     case "stop":
-      void handle.stop();
+      begin(runtime, task, handle.stop());
       return { ok: true, message: "it is being stopped for good" };
     default:
       return { ok: false, message: `no such action; there are ${actionNames.join(", ")}` };
   }
+}
+
+/** Nobody waits for the end of what was begun: why it failed is logged. */
+function begin(runtime: Runtime, task: string, action: Promise<unknown>): void {
+  action.catch((error: unknown) => {
+    runtime.logger.warn({ task, err: error }, "inspector: an action failed");
+  });
 }
 
 /** What may be asked for about a dead letter. */

@@ -1,6 +1,8 @@
 import type { AddressInfo } from "node:net";
 import type { Runtime } from "../index";
 import { Observations } from "./observations";
+import { requireMethod } from "../validate";
+import { guardRedact } from "./redact";
 import { parseInspectorOptions, type InspectorOptions } from "./options";
 import { InspectorServer } from "./server";
 
@@ -21,7 +23,9 @@ export interface Inspector extends AsyncDisposable {
  * @throws OstinatoError ERR_INVALID_OPTION; rejects with Node's own error when the address is taken.
  */
 export async function createInspector(runtime: Runtime, options: InspectorOptions = {}): Promise<Inspector> {
-  const parsed = parseInspectorOptions(options);
+  requireMethod("runtime", runtime, "outline");
+  const given = parseInspectorOptions(options);
+  const parsed = { ...given, redact: guardRedact(given.redact, runtime) };
   const observations = new Observations(runtime);
   const inspector = new InspectorServer(runtime, observations, parsed);
   const { server } = inspector;

@@ -158,7 +158,7 @@ export async function storeLatency(runtime: Runtime): Promise<[Record<string, st
   return answered ? [[{}, (clock.monotonic() - from) / 1_000]] : [];
 }
 
-/** Which tasks should be alive or on time, and are not. */
+/** Which tasks should be alive or on time, and are not. Anybody may ask: no word of an error, which may hold secrets. */
 export function unhealthy(runtime: Runtime): { name: string; reason: string }[] {
   const found: { name: string; reason: string }[] = [];
   for (const entry of runtime.outline()) {
@@ -172,7 +172,10 @@ export function unhealthy(runtime: Runtime): { name: string; reason: string }[] 
       const status = entry.task?.status();
       // What has a schedule is tried again by its rule; what should always be alive is not while it waits.
       if (status !== undefined && status.schedule === undefined) {
-        found.push({ name: entry.name, reason: `not alive: ${status.lastError ?? "it ended"}` });
+        found.push({
+          name: entry.name,
+          reason: `not alive: attempt ${String(status.attempt)} ended, and the next one waits`,
+        });
       }
     }
   }

@@ -40,6 +40,8 @@ export interface RunLog {
 
 const runsKept = 300;
 const linesKept = 200;
+/** Restarts are counted by name; from so many names on, those of children that are gone are forgotten. */
+const namesKept = 1_000;
 const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600];
 
 /**
@@ -63,11 +65,14 @@ export class Observations {
   restarted = 0;
   leasesLost = 0;
   storeUp = true;
+  readonly #runtime: Runtime;
   readonly #clock: Runtime["clock"];
+  #forgetGoneAt = namesKept;
   readonly #logs = new Map<string, RunLog>();
   readonly #subscription: { unsubscribe(): void };
 
   constructor(runtime: Runtime) {
+    this.#runtime = runtime;
     this.#clock = runtime.clock;
     this.#subscription = runtime.events.subscribe((event) => this.#take(event));
   }
@@ -99,6 +104,7 @@ export class Observations {
       case "restarting":
         this.restarted += 1;
         this.restarts.set(event.task, (this.restarts.get(event.task) ?? 0) + 1);
+        if (this.restarts.size >= this.#forgetGoneAt) this.#forgetGone();
         return;
       case "log":
         this.#line(event.task, event.runId, event.level, event.message, event.fields);
@@ -124,6 +130,12 @@ export class Observations {
       default:
         return;
     }
+  }
+
+  #forgetGone(): void {
+    const names = new Set(this.#runtime.outline().map(({ name }) => name));
+    for (const name of this.restarts.keys()) if (!names.has(name)) this.restarts.delete(name);
+    this.#forgetGoneAt = Math.max(namesKept, 2 * this.restarts.size);
   }
 
   #ended(outcome: Outcome, durationMs: number): void {

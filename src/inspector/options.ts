@@ -1,5 +1,7 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { OstinatoError } from "../index";
+import { readOptions, requireBoolean, requireFunction, show } from "../validate";
+import { isLoopback, parseAuthority } from "./authority";
 
 /** How an inspector is served. */
 export interface InspectorOptions {
@@ -34,44 +36,48 @@ export interface ParsedInspectorOptions {
 }
 
 const names = ["port", "host", "allowActions", "token", "allowedHosts", "redact"];
-const loopback = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
-
-export const isLoopback = (host: string): boolean => loopback.test(host);
 
 /** @throws OstinatoError ERR_INVALID_OPTION */
-export function parseInspectorOptions(options: InspectorOptions): ParsedInspectorOptions {
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown !== undefined) refuse(`createInspector: "${unknown}" is no option; allowed are ${names.join(", ")}`);
+export function parseInspectorOptions(given: InspectorOptions): ParsedInspectorOptions {
+  const options = readOptions("createInspector", given, names);
   const { port = 4600, host = "127.0.0.1", allowActions = false, token, allowedHosts = [] } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    refuse(`port: expected an integer from 0 to 65535, got ${JSON.stringify(port)}`);
+    refuse(`port: expected an integer from 0 to 65535, got ${show(port)}`);
   }
-  if (typeof host !== "string" || host === "")
-    refuse(`host: expected a name or an address, got ${JSON.stringify(host)}`);
+  if (typeof host !== "string" || host === "") refuse(`host: expected a name or an address, got ${show(host)}`);
   if (token !== undefined && (typeof token !== "string" || token.length < 8)) {
     refuse("token: expected a string of at least 8 characters");
   }
-  if (!isLoopback(host) && token === undefined) {
+  const name = host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  if (!isLoopback(name) && token === undefined) {
     refuse(
       `host: "${host}" can be reached from other machines, and needs a token: createInspector(…, { host, token })`,
     );
   }
+  if (!Array.isArray(allowedHosts)) refuse("allowedHosts: expected a list of host names");
   return {
     port,
-    host,
-    allowActions,
+    host: name,
+    allowActions: requireBoolean("allowActions", allowActions),
     token,
     actionToken: randomBytes(18).toString("base64url"),
-    allowedHosts,
-    redact: options.redact ?? ((value) => value),
+    allowedHosts: allowedHosts.map(hostName),
+    redact: options.redact === undefined ? (value) => value : requireFunction("redact", options.redact),
   };
 }
 
-/** Compares without telling by its duration where they differ. */
+/** A name of the page as a Host header gives it; a port beside it says nothing. */
+function hostName(given: unknown): string {
+  const text = typeof given === "string" && given.includes("::") && !given.startsWith("[") ? `[${given}]` : given;
+  const authority = typeof text === "string" ? parseAuthority(text) : undefined;
+  return authority?.name ?? refuse('allowedHosts: expected host names, such as "tasks.example"');
+}
+
+/** Compares without telling by its duration where they differ, nor how long the right one is. */
 export function sameToken(given: string | undefined, expected: string): boolean {
   if (given === undefined) return false;
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
+  const [one, other] = [given, expected].map((text) => createHash("sha256").update(text).digest());
+  return timingSafeEqual(one as Buffer, other as Buffer);
 }
 
 function refuse(message: string): never {

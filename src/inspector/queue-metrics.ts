@@ -60,6 +60,12 @@ export function queueFamilies(queues: readonly Queue[]): Family[] {
       }, "quantile"),
     },
     {
+      name: "ostinato_queue_overdue",
+      type: "gauge",
+      help: "Runs on this node that have not ended when they should have, by reason; 1 where all places are stuck.",
+      samples: each(({ overdue }) => overdue, "reason"),
+    },
+    {
       name: "ostinato_queue_dead_letters_total",
       type: "counter",
       help: "Tasks that this node gave up.",
@@ -82,6 +88,12 @@ export function queueFamilies(queues: readonly Queue[]): Family[] {
       type: "gauge",
       help: "Partitions owned here that are still being loaded.",
       samples: one(({ loading }) => loading),
+    },
+    {
+      name: "ostinato_queue_partitions_unserved",
+      type: "gauge",
+      help: "Partitions, whoever owns them, that nobody has served for longer than two leases, as this node sees it.",
+      samples: one(({ unserved }) => unserved),
     },
   ];
 }

@@ -73,7 +73,8 @@ export function shownLetter(letter: DeadLetter, { redact }: ParsedInspectorOptio
     ...rest,
     // Its text holds the payload, which only `redact` lets out.
     ...(message === undefined ? {} : { published: message.kind }),
-    error: cut(letter.error, 1_000),
+    // Another program may have written the letter.
+    error: cut(typeof letter.error === "string" ? letter.error : "", 1_000),
     payload: textOf(payload, 2_000),
   };
 }

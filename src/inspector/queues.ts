@@ -114,6 +114,7 @@ export class QueueViews {
     const at = this.#runtime.clock.monotonic();
     let known = this.#letters.get(queue.name);
     if (known === undefined || at - known.at > countedFor) {
+      for (const [name, read] of this.#letters) if (at - read.at > countedFor) this.#letters.delete(name);
       known = { at, read: readLetters(queue) };
       this.#letters.set(queue.name, known);
       known.read.catch(() => this.#letters.delete(queue.name));

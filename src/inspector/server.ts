@@ -1,68 +1,78 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { extname, join } from "node:path";
-import type { AnyActorRef } from "xstate";
-import type { Runtime, TaskStatus } from "../index";
+import type { Runtime } from "../index";
 import { Access, type Refusal } from "./access";
-import { act, actOnLetter } from "./actions";
-import { chartOf } from "./chart";
-import { clusterView } from "./cluster-view";
+import { Exchange } from "./answers";
+import { callerOf } from "./authority";
 import { Feed } from "./feed";
 import { metricsText, unhealthy } from "./metrics";
 import type { Observations } from "./observations";
 import type { ParsedInspectorOptions } from "./options";
 import { QueueWatch } from "./queue-watch";
 import { QueueViews } from "./queues";
-import { laneOf } from "./timeline";
+import { BadRequest, readObject, targetOf } from "./requests";
+import { carryOut, readingRoutes } from "./routes";
 import { Views } from "./views";
+import { WrongTokens } from "./wrong-tokens";
 
-const types: Record<string, string> = {
-  ".html": "text/html; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".svg": "image/svg+xml",
+const types = new Map([
+  [".html", "text/html; charset=utf-8"],
+  [".css", "text/css; charset=utf-8"],
+  [".js", "text/javascript; charset=utf-8"],
+  [".svg", "image/svg+xml"],
+]);
+
+/** Connections at a time: of one caller, and of all; those beyond the former are answered that there are too many. */
+const mostOfCaller = 128;
+const mostOfAll = 512;
+
+/** How long a request may take to arrive, and a connection may be silent; milliseconds. */
+const limits = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16_384,
 };
+const silentConnection = 30_000;
 
-const safety = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cross-origin-resource-policy": "same-origin",
-};
-
-const mostLanes = 200;
-const longestBody = 20_000;
-
-/** Answers a page, programs that scrape, and the command line. */
+/** Answers a page, programs that scrape, and the command line. Nothing that a client sends is an error of ours. */
 export class InspectorServer {
   readonly server: Server;
   readonly #runtime: Runtime;
   readonly #options: ParsedInspectorOptions;
   readonly #observations: Observations;
   readonly #access: Access;
+  readonly #wrongTokens: WrongTokens;
   readonly #queueWatch: QueueWatch;
   readonly #queues: QueueViews;
-  readonly #views: Views;
+  readonly #routes: ReturnType<typeof readingRoutes>;
   readonly #feed: Feed;
+  readonly #connections = new Map<string, number>();
+  readonly #excess = new WeakSet<Socket>();
 
   constructor(runtime: Runtime, observations: Observations, options: ParsedInspectorOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#observations = observations;
     this.#access = new Access(options);
+    this.#wrongTokens = new WrongTokens(runtime.clock, runtime.logger);
     this.#queueWatch = new QueueWatch(runtime);
     this.#queues = new QueueViews(runtime, this.#queueWatch, options);
-    this.#views = new Views(runtime, observations, options, this.#queues);
-    this.#feed = new Feed(this.#views);
-    this.server = createServer((request, response) => {
-      for (const [name, value] of Object.entries(safety)) response.setHeader(name, value);
-      this.#answer(request, response).catch((error: unknown) => {
-        runtime.logger.warn({ err: error }, "the inspector could not answer a request");
-        if (response.headersSent) response.destroy();
-        else json(response, 500, { error: "the inspector could not answer" });
-      });
+    const views = new Views(runtime, observations, options, this.#queues);
+    this.#routes = readingRoutes(runtime, observations, views, this.#queues);
+    this.#feed = new Feed(views);
+    this.server = createServer({ ...limits, keepAlive: true, keepAliveInitialDelay: 30_000 }, (request, response) =>
+      this.#take(request, response),
+    );
+    this.server.maxConnections = mostOfAll;
+    this.server.setTimeout(silentConnection);
+    this.server.on("connection", (socket) => this.#connected(socket));
+    this.server.on("connect", (_, socket) => {
+      socket.on("error", () => undefined);
+      socket.end("HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     });
   }
 
@@ -71,163 +81,145 @@ export class InspectorServer {
     this.#feed.close();
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const wrongHost = this.#access.checkHost(request);
-    if (wrongHost !== undefined) {
-      refuse(response, wrongHost);
+  #connected(socket: Socket): void {
+    const caller = callerOf(socket.remoteAddress);
+    const count = (this.#connections.get(caller) ?? 0) + 1;
+    this.#connections.set(caller, count);
+    if (count > mostOfCaller) this.#excess.add(socket);
+    socket.once("close", () => {
+      const left = (this.#connections.get(caller) ?? 1) - 1;
+      if (left > 0) this.#connections.set(caller, left);
+      else this.#connections.delete(caller);
+    });
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    const exchange = new Exchange(request, response);
+    if (this.#excess.has(request.socket)) {
+      exchange.refuse(429, "too many connections", { connection: "close", "retry-after": "5" });
       return;
     }
-    const url = new URL(request.url ?? "/", "http://inspector");
-    const path = url.pathname;
+    this.#answer(exchange).catch((error: unknown) => {
+      if (error instanceof BadRequest) {
+        exchange.refuse(error.status, error.message);
+        return;
+      }
+      this.#runtime.logger.warn({ err: error }, "the inspector could not answer a request");
+      exchange.refuse(500, "the inspector could not answer");
+    });
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
+    const { request } = exchange;
+    const caller = callerOf(request.socket.remoteAddress);
+    const wrongHost = this.#access.checkHost(request);
+    if (wrongHost !== undefined) {
+      await this.#refuse(exchange, caller, wrongHost);
+      return;
+    }
+    const { path, query } = targetOf(request);
+    const { method = "" } = request;
+    const reads = method === "GET" || method === "HEAD";
+    if (!reads && method !== "POST") {
+      exchange.refuse(405, "GET, HEAD and POST are answered", { allow: "GET, HEAD, POST" });
+      return;
+    }
     // A load balancer brings no token; it learns names of unhealthy tasks and nothing else.
     if (path === "/healthz") {
       const found = [...unhealthy(this.#runtime), ...this.#queueWatch.unhealthy()];
-      json(response, found.length === 0 ? 200 : 503, { ok: found.length === 0, unhealthy: found });
+      exchange.json(found.length === 0 ? 200 : 503, { ok: found.length === 0, unhealthy: found });
       return;
     }
-    const cookie = path === "/" ? this.#access.admit(url.searchParams.get("token")) : undefined;
-    if (cookie !== undefined) {
-      response.writeHead(303, { "set-cookie": cookie, location: "/" }).end();
-      return;
-    }
-    const noToken = this.#access.checkToken(request);
-    if (noToken !== undefined) refuse(response, noToken);
-    else if (request.method === "GET" || request.method === "HEAD") await this.#get(path, url.searchParams, response);
-    else if (request.method === "POST") await this.#post(path, request, response);
-    else json(response, 405, { error: "GET and POST are answered" });
+    const refusal = this.#admission(request, query, caller) ?? this.#enter(exchange, path, query);
+    if (refusal === "entered") return;
+    if (refusal !== undefined) await this.#refuse(exchange, caller, refusal);
+    else if (reads) await this.#get(exchange, path, query);
+    else await this.#post(exchange, path, caller);
   }
 
-  async #get(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
+  /** Why a request is turned away before its token is looked at. */
+  #admission(request: IncomingMessage, query: URLSearchParams, caller: string): Refusal | undefined {
+    if (this.#wrongTokens.isBusy(caller) && this.#access.bringsToken(request, query)) {
+      return { status: 429, message: "too many wrong tokens; try again later" };
+    }
+    return this.#access.checkSite(request);
+  }
+
+  /** Lets in whoever has the token, and gives a cookie to a visitor who brings it in the address. */
+  #enter(exchange: Exchange, path: string, query: URLSearchParams): Refusal | "entered" | undefined {
+    const given = path === "/" ? query.get("token") : null;
+    const admitted = given === null ? undefined : this.#access.admit(given);
+    if (admitted === undefined) return this.#access.checkToken(exchange.request);
+    if ("status" in admitted) return admitted;
+    exchange.send(303, "", { "set-cookie": admitted.cookie, location: "/" });
+    return "entered";
+  }
+
+  async #refuse(exchange: Exchange, caller: string, { status, message, wrongToken }: Refusal): Promise<void> {
+    if (wrongToken === true) await this.#wrongTokens.count(caller);
+    exchange.refuse(status, message, status === 429 ? { "retry-after": "5" } : {});
+  }
+
+  async #get(exchange: Exchange, path: string, query: URLSearchParams): Promise<void> {
     const runtime = this.#runtime;
-    switch (path) {
-      case "/metrics":
-        response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
-        response.end(await metricsText(runtime, this.#observations));
-        return;
-      case "/api/feed":
-        this.#feed.open(response, {
-          node: runtime.nodeId,
-          store: runtime.store.description,
-          allowActions: this.#options.allowActions,
-          now: runtime.clock.now(),
-        });
-        return;
-      case "/api/status":
-        json(response, 200, {
-          node: runtime.nodeId,
-          store: runtime.store.description,
-          nodes: runtime.nodes(),
-          tasks: this.#selected(query).flatMap((entry) => {
-            const status = entry.task?.status();
-            return status === undefined ? [] : [withoutLists(status)];
-          }),
-        });
-        return;
-      case "/api/summary":
-        json(response, 200, this.#views.summary());
-        return;
-      case "/api/timeline": {
-        const from = Number(query.get("from") ?? 0) || 0;
-        const count = Math.min(mostLanes, Number(query.get("count") ?? 60) || 60);
-        const tasks = this.#selected(query).filter(({ kind }) => kind === "task");
-        const lanes = tasks.slice(from, from + count).flatMap((entry) => laneOf(runtime, entry) ?? []);
-        json(response, 200, { now: runtime.clock.now(), total: tasks.length, from, lanes });
-        return;
-      }
-      case "/api/cluster":
-        json(response, 200, await clusterView(runtime, this.#observations));
-        return;
-      case "/api/chart": {
-        const actor = runtime.actor.system.get(query.get("actor") ?? "") as AnyActorRef | undefined;
-        const chart = actor && (await chartOf(actor));
-        json(response, chart === undefined ? 404 : 200, chart ?? { error: "no such actor" });
-        return;
-      }
-      case "/api/log": {
-        const log = this.#views.runLog(query.get("run") ?? "");
-        json(response, 200, log ?? { lines: [], dropped: 0 });
-        return;
-      }
-      default:
-        if (path.startsWith("/api/queue")) {
-          const answer = await this.#queues.answer(path, query);
-          json(response, answer === undefined ? 404 : 200, answer ?? { error: "no such queue" });
-        } else await this.#file(path, response);
+    const route = this.#routes.get(path);
+    if (route !== undefined) {
+      const answer = await route(query, path);
+      exchange.json(answer === undefined ? 404 : 200, answer ?? { error: "there is nothing of that name" });
+    } else if (path === "/metrics") {
+      const text = await metricsText(runtime, this.#observations);
+      exchange.send(200, text, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    } else if (path === "/api/feed") this.#openFeed(exchange);
+    else await this.#file(exchange, path);
+  }
+
+  #openFeed(exchange: Exchange): void {
+    const { request, response } = exchange;
+    const caller = callerOf(request.socket.remoteAddress);
+    const runtime = this.#runtime;
+    if (request.method === "HEAD") exchange.send(200, "", { "content-type": "text/event-stream" });
+    else if (this.#feed.isFull(caller)) {
+      exchange.refuse(429, "too many pages are open", { "retry-after": "5" });
+    } else {
+      this.#feed.open(response, caller, {
+        node: runtime.nodeId,
+        store: runtime.store.description,
+        allowActions: this.#options.allowActions,
+        now: runtime.clock.now(),
+      });
     }
   }
 
-  async #post(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refusal = this.#access.checkWrite(request);
+  async #post(exchange: Exchange, path: string, caller: string): Promise<void> {
+    const refusal = this.#access.checkWrite(exchange.request);
     if (refusal !== undefined) {
-      refuse(response, refusal);
+      await this.#refuse(exchange, caller, refusal);
       return;
     }
-    const body = await readJson(request);
-    if (body === undefined) {
-      json(response, 400, { error: "the body is not a JSON object" });
-      return;
-    }
-    const feed = /^\/api\/feed\/([\w-]+)$/.exec(path)?.[1];
+    const body = await readObject(exchange.request);
+    const feed = /^\/api\/feed\/([\w-]{1,64})$/.exec(path)?.[1];
     if (feed !== undefined) {
       const known = this.#feed.watch(feed, body);
-      json(response, known ? 200 : 404, known ? {} : { error: "this page is no longer connected" });
-    } else if (path !== "/api/act") json(response, 404, { error: "no such address" });
+      exchange.json(known ? 200 : 404, known ? {} : { error: "this page is no longer connected" });
+    } else if (path !== "/api/act") exchange.refuse(404, "no such address");
     else if (!this.#options.allowActions) {
-      json(response, 403, { error: "actions are not allowed: start the inspector with allowActions" });
+      exchange.refuse(403, "actions are not allowed: start the inspector with allowActions");
     } else {
-      const { action, task, queue, key } = body;
-      const result =
-        typeof queue === "string"
-          ? await actOnLetter(this.#queues, String(action), { queue, key: String(key) })
-          : await act(this.#runtime, String(action), String(task));
-      this.#runtime.logger.info({ action, task, queue, key, ok: result.ok }, `inspector: ${result.message}`);
-      json(response, result.ok ? 200 : 409, result);
+      const result = await carryOut(this.#runtime, this.#queues, body);
+      exchange.json(result.ok ? 200 : 409, result);
     }
   }
 
-  async #file(path: string, response: ServerResponse): Promise<void> {
+  async #file(exchange: Exchange, path: string): Promise<void> {
     const name = path === "/" ? "index.html" : path.slice(1);
-    if (!/^[\w-]+\.(html|css|js|svg)$/.test(name)) {
-      json(response, 404, { error: "no such address" });
-      return;
-    }
-    const text = await readFile(join(__dirname, "page", name), "utf8").catch(() => undefined);
+    const text = /^[\w-]{1,64}\.(html|css|js|svg)$/.test(name)
+      ? await readFile(join(__dirname, "page", name), "utf8").catch(() => undefined)
+      : undefined;
     if (text === undefined) {
-      json(response, 404, { error: "no such address" });
+      exchange.refuse(404, "no such address");
       return;
     }
-    response.writeHead(200, { "content-type": types[extname(name)], "cache-control": "no-cache" });
-    response.end(name === "index.html" ? text.replace("%TOKEN%", this.#options.actionToken) : text);
-  }
-
-  #selected(query: URLSearchParams): ReturnType<Views["select"]> {
-    return this.#views.select({ query: query.get("q") ?? "", filter: query.get("filter") ?? "" });
-  }
-}
-
-function withoutLists({ decisions, ...rest }: TaskStatus): Record<string, unknown> {
-  return { ...rest, decision: decisions[0], history: undefined };
-}
-
-function json(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" });
-  response.end(JSON.stringify(body));
-}
-
-function refuse(response: ServerResponse, { status, message }: Refusal): void {
-  json(response, status, { error: message });
-}
-
-async function readJson(request: IncomingMessage): Promise<Record<string, unknown> | undefined> {
-  let text = "";
-  for await (const part of request) {
-    text += String(part);
-    if (text.length > longestBody) return undefined;
-  }
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
+    const headers = { "content-type": types.get(extname(name)) ?? "", "cache-control": "no-cache" };
+    exchange.send(200, name === "index.html" ? text.replace("%TOKEN%", this.#options.actionToken) : text, headers);
   }
 }

@@ -1,4 +1,5 @@
 import type { AnyActorRef, InspectionEvent } from "xstate";
+import { plainOf, type Plain } from "../foreign";
 import type { Runtime } from "../index";
 
 /** One step of an actor: what it got, and where that led. */
@@ -8,7 +9,7 @@ export interface Step {
   readonly from: string;
   readonly to: string;
   /** The event's own fields. */
-  readonly detail: Record<string, unknown>;
+  readonly detail: Plain | undefined;
 }
 
 const kept = 40;
@@ -28,7 +29,7 @@ export class Trace {
       if (event.actorRef !== actor || event.type !== "@xstate.snapshot") return;
       const to = stateOf(event.snapshot);
       const { type, ...detail } = event.event as { type: string } & Record<string, unknown>;
-      this.steps.unshift({ at: runtime.clock.now(), event: type, from: this.#before, to, detail });
+      this.steps.unshift({ at: runtime.clock.now(), event: type, from: this.#before, to, detail: plainOf(detail) });
       this.steps.length = Math.min(this.steps.length, kept);
       this.#before = to;
     });

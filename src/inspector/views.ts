@@ -30,16 +30,21 @@ export interface Row {
 /** Which rows a page wants. */
 export interface Selection {
   readonly query: string;
-  /** "" for all, or one of {@link filters}. */
+  /** "" for all, or the name of one of {@link filters}. */
   readonly filter: string;
 }
 
-const filters: Record<string, (entry: TreeEntry) => boolean> = {
-  running: (entry) => entry.kind === "task" && entry.state === "running",
-  failing: (entry) => entry.failures > 0 || entry.state === "backoff" || entry.state === "failed",
-  overdue: (entry) => entry.overdue,
-  paused: (entry) => entry.paused,
-};
+const isRunning = (entry: TreeEntry): boolean => entry.kind === "task" && entry.state === "running";
+const isFailing = (entry: TreeEntry): boolean =>
+  entry.failures > 0 || entry.state === "backoff" || entry.state === "failed";
+
+/** By names that pages send: a name that is none of these selects everything. */
+const filters: ReadonlyMap<string, (entry: TreeEntry) => boolean> = new Map([
+  ["running", isRunning],
+  ["failing", isFailing],
+  ["overdue", (entry) => entry.overdue],
+  ["paused", (entry) => entry.paused],
+]);
 
 /** What a page shows, read from the runtime at the moment it is asked for: nothing is kept for it. */
 export class Views {
@@ -50,9 +55,8 @@ export class Views {
     readonly queues: QueueViews,
   ) {}
 
-  select({ query, filter }: Selection): TreeEntry[] {
-    const entries = this.runtime.outline();
-    const wanted = filters[filter];
+  select({ query, filter }: Selection, entries: TreeEntry[] = this.runtime.outline()): TreeEntry[] {
+    const wanted = filters.get(filter);
     const text = query.trim().toLowerCase();
     if (wanted === undefined && text === "") return entries;
     return entries.filter(
@@ -60,23 +64,29 @@ export class Views {
     );
   }
 
-  summary(): Record<string, unknown> {
-    const states: Record<string, number> = {};
+  summary(entries: TreeEntry[] = this.runtime.outline()): Record<string, unknown> {
+    const states = new Map<string, number>();
     const counts = { tasks: 0, supervisors: 0, failing: 0, overdue: 0, paused: 0, running: 0 };
-    for (const entry of this.runtime.outline()) {
+    for (const entry of entries) {
       if (entry.kind === "supervisor") {
         counts.supervisors += 1;
         continue;
       }
       counts.tasks += 1;
-      states[entry.state] = (states[entry.state] ?? 0) + 1;
-      if (filters["running"]?.(entry) === true) counts.running += 1;
-      if (filters["failing"]?.(entry) === true) counts.failing += 1;
+      states.set(entry.state, (states.get(entry.state) ?? 0) + 1);
+      if (isRunning(entry)) counts.running += 1;
+      if (isFailing(entry)) counts.failing += 1;
       if (entry.overdue) counts.overdue += 1;
       if (entry.paused) counts.paused += 1;
     }
     const { runs, storeUp } = this.observations;
-    return { ...counts, states, runs, storeUp, root: stateOf(this.runtime.actor.getSnapshot()) };
+    return {
+      ...counts,
+      states: Object.fromEntries(states),
+      runs,
+      storeUp,
+      root: stateOf(this.runtime.actor.getSnapshot()),
+    };
   }
 
   row(entry: TreeEntry): Row {

@@ -14,6 +14,8 @@ export interface AcceptanceOptions {
   readonly tasks: AssignedTasks;
   /** What a producer published was refused, and is kept as a dead letter. */
   readonly onRefused: (id: string | undefined, reason: DeadLetter["reason"], error: Error) => void;
+  /** Messages of producers cannot be accepted or kept; `lost` is the beginning of one that was dropped. */
+  readonly onProblem: (error: string, lost?: string) => void;
 }
 
 /**
@@ -50,7 +52,7 @@ export class Acceptance {
 
   async start(): Promise<void> {
     await this.#ending;
-    // From now on who asks is heard; why nobody is, is told when it is tried again.
+    // Listen before accepting; if this fails, the next attempt reports why.
     await this.#shard?.intake?.open().catch(() => undefined);
     this.#isOpen = true;
     this.#take();
@@ -71,7 +73,7 @@ export class Acceptance {
   }
 
   #take(): void {
-    const { settings, host, tasks, onRefused } = this.#options;
+    const { settings, host, tasks, onRefused, onProblem } = this.#options;
     const shard = this.#shard;
     const intake = shard?.intake;
     if (shard === undefined || intake === undefined || !this.#isOpen) return;
@@ -82,6 +84,7 @@ export class Acceptance {
       intake,
       tasks,
       host,
+      onProblem,
       refuse: async (letter, { epoch, sequence }, error) => {
         const about = { at: host.clock.now(), node: host.nodeId };
         // Under the same key whoever refuses it, and however often.

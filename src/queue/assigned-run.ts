@@ -1,53 +1,18 @@
 import { sleep } from "../clock";
 import { toError } from "../errors";
-import { randomId } from "../identity";
-import { afterRun, following, isPoison, isSkipped, type Completion, type GivenUp } from "../rules/completion";
+import { afterRun, released, type Completion } from "../rules/completion";
 import { fencingToken } from "../rules/lease";
-import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
+import { readQueueRecord, type QueueRecord } from "../rules/queue-record";
+import { outlasting } from "../rules/suspects";
 import type { Entry } from "../store";
-import type { Host } from "../supervision/host";
 import { resultOf, startRun, type RunEnd } from "../supervision/run";
 import { abortContext, contextFor, type RunContext } from "../supervision/run-context";
 import type { Task } from "../task";
-import { letterOf } from "./dead-letters";
-import type { QueueSettings } from "./options";
-import type { OwnedPartition } from "./owned-partition";
+import { decideClaim, givenUp } from "./claim-decision";
+import type { Claim, Job, RunServices, Standing } from "./job";
 import { applySchema } from "./schema";
+import { fitting, isRefusal, isTooLarge, Settlement } from "./settlement";
 import { writeSurely } from "./sure-write";
-
-/** A task that was found due. */
-export interface Job {
-  readonly key: string;
-  /** The revision that was found due. */
-  readonly revision: number;
-  /** Its record, if that is still at hand. */
-  readonly value: string | undefined;
-  readonly partition: OwnedPartition;
-}
-
-/** Where a task stands when a worker is done with it. */
-export type Standing =
-  | { readonly is: "waiting"; readonly record: QueueRecord; readonly value: string; readonly revision: number }
-  | { readonly is: "gone"; readonly revision: number }
-  /** To be read anew, after a while where that is why it could not be read. */
-  | { readonly is: "unknown"; readonly pause: boolean }
-  /** The partition is not ours any more. */
-  | { readonly is: "left" };
-
-export interface RunServices {
-  readonly settings: QueueSettings;
-  readonly host: Host;
-  /** A letter was written, or a run ended. */
-  readonly onGivenUp: (record: QueueRecord, reason: GivenUp, error: Error | undefined) => void;
-  /** Nothing that needs a store which does not answer is waited for any more. */
-  readonly isStopping: () => boolean;
-}
-
-export interface Claim {
-  readonly attempt: number;
-  readonly fencingToken: number;
-  readonly lateBy: number;
-}
 
 const firstPause = 50;
 const longestPause = 250;
@@ -67,13 +32,15 @@ export class AssignedRun {
   #aborted: Error | undefined;
   #startedAt = 0;
   #end: RunEnd = { outcome: "aborted" };
-  #isLettered = false;
-  /** Of the letter, where no claim names the run. */
-  #letterId: string | undefined;
+  /** Writes into the record while it runs; the end is written after them. */
+  #marks: Promise<void> = Promise.resolve();
+  #hasEnded = false;
+  readonly #settlement: Settlement;
 
   constructor(job: Job, services: RunServices) {
     this.job = job;
     this.#services = services;
+    this.#settlement = new Settlement({ shard: job.partition.shard, key: job.key, services });
     this.id = job.key.slice(job.key.indexOf(".") + 1);
   }
 
@@ -90,8 +57,9 @@ export class AssignedRun {
 
   /** Runs what was claimed. `onEnd` is called once, whatever the function does. */
   run(onEnd: (end: RunEnd) => void): void {
-    const { settings, host } = this.#services;
+    const { settings, host, overruns } = this.#services;
     const record = this.#record as QueueRecord;
+    overruns.began(this.job.key, record);
     const context = (this.#context = contextFor(
       host,
       record.id,
@@ -108,6 +76,7 @@ export class AssignedRun {
       clock: host.clock,
       onTimeout: () => undefined,
       onSettled: (end) => {
+        overruns.ended(this.job.key);
         this.#end = end;
         onEnd(end);
       },
@@ -116,14 +85,31 @@ export class AssignedRun {
 
   /** Tries to write down what becomes of the task; whether that is settled. Never rejects. */
   async finish(): Promise<boolean> {
-    if (!this.job.partition.lease.valid()) return true;
+    this.#hasEnded = true;
+    const isOurs = this.job.partition.lease.valid();
     try {
-      this.standing = await this.#complete();
+      await this.#marks;
+      // Whose lease was lost still says that it has ended, unless somebody else has begun it.
+      if (!isOurs && !(this.#services.settings.claim && (await this.#isStillClaimed()))) return true;
+      const standing = await this.#complete();
+      if (isOurs) this.standing = standing;
       return true;
     } catch (error) {
+      if (!isOurs) return true;
+      if (isRefusal(error)) return this.#refused(error);
       this.#warn(error, "the end of a run cannot be written down at the moment: it is tried again");
       return false;
     }
+  }
+
+  /** A suspect: others begin beside it from now on. Resolves when that is written down, or cannot be. */
+  outlast(): Promise<void> {
+    return this.#mark(outlasting);
+  }
+
+  /** The process stops and waits for it no longer. Resolves as `outlast` does. */
+  leave(): Promise<void> {
+    return this.#mark((record) => (record.run ? { ...record, run: { ...record.run, left: true } } : record));
   }
 
   /**
@@ -140,8 +126,8 @@ export class AssignedRun {
       try {
         if (lease.valid() || (await this.#isStillClaimed())) this.standing = await this.#complete();
         break;
-      } catch {
-        // Tried again.
+      } catch (error) {
+        if (isRefusal(error) && this.#refused(error)) break;
       }
     }
     partition.unwritten -= 1;
@@ -155,6 +141,33 @@ export class AssignedRun {
   #warn(error: unknown, text: string): void {
     const { host, settings } = this.#services;
     host.logger.warn({ err: toError(error), queue: settings.name, task: this.id }, text);
+  }
+
+  /** The store will not take it: the task is looked at again after a pause, and holds up nothing meanwhile. */
+  #refused(error: unknown): true {
+    const { host, settings } = this.#services;
+    const err = toError(error);
+    const about = { event: "UNWRITTEN", queue: settings.name, task: this.id, err };
+    host.logger.error(about, `the store refuses the end of a run: ${err.message}`);
+    this.standing = { is: "unknown", pause: true };
+    return true;
+  }
+
+  #mark(change: (record: QueueRecord) => QueueRecord): Promise<void> {
+    const { key, partition } = this.job;
+    return (this.#marks = this.#marks.then(async () => {
+      const record = this.#record;
+      if (this.#hasEnded || record?.run === undefined) return;
+      try {
+        const next = change(record);
+        const written = await writeSurely(partition.shard.tasks.map, key, JSON.stringify(next), this.#revision);
+        if (!written.ok) return;
+        this.#record = next;
+        this.#revision = written.revision;
+      } catch (error) {
+        this.#warn(error, "how a run stands cannot be written down");
+      }
+    }));
   }
 
   get #mayGoOn(): boolean {
@@ -173,37 +186,48 @@ export class AssignedRun {
     // A record of a newer version, or none of ours, is left alone.
     if (record === undefined) return this.#pass({ is: "gone", revision: entry.revision });
     const now = host.clock.now();
-    if (wakeAt(record) > now) return this.#pass({ is: "waiting", record, ...entry });
-    this.#record = record;
     this.#revision = entry.revision;
     this.#startedAt = now;
-    if (isSkipped(record, now, settings.misfire)) return this.#passOn({ record: following(record, now, "once") });
-    if (isPoison(record, settings.retry)) {
-      const died = `the processes that ran it died, ${String(record.attempt)} times`;
-      this.#end = { outcome: "failed", error: new Error(died) };
-      return this.#passOn({ record: following(record, now, settings.misfire), givenUp: "crashed" });
-    }
+    const decision = decideClaim(record, entry, job, this.#services);
+    if (decision.is === "passed") return this.#pass(decision.standing);
+    this.#record = decision.record;
+    if (decision.is === "written") return this.#passOn(decision.completion, decision.error);
     try {
       this.#payload = await applySchema(settings.schema, record.payload);
     } catch (thrown) {
-      this.#end = { outcome: "discarded", error: toError(thrown) };
-      return this.#passOn({ record: following(record, now, settings.misfire), givenUp: "discarded" });
+      return this.#discard(toError(thrown));
     }
     if (!this.#mayGoOn) return this.#pass(left);
-    return this.#take(record, entry.revision, now);
+    return this.#take(decision.record, entry.revision, now);
+  }
+
+  #discard(error: Error): Promise<undefined> {
+    const record = this.#record as QueueRecord;
+    return this.#passOn(givenUp(record, "discarded", this.#startedAt, this.#services), error);
   }
 
   async #take(record: QueueRecord, revision: number, now: number): Promise<Claim | undefined> {
-    const { settings, host } = this.#services;
+    const { settings, host, signs } = this.#services;
+    const { partition, group } = this.job;
     const claimed: QueueRecord = { ...record, attempt: record.attempt + 1 };
     delete claimed.retryAt;
     this.#record = claimed;
     if (settings.claim) {
-      claimed.run = { id: host.newRunId(), owner: this.job.partition.lease.token ?? 0, node: host.nodeId };
-      const { map } = this.job.partition.shard.tasks;
-      const written = await writeSurely(map, this.job.key, JSON.stringify(claimed), revision);
-      if (!written.ok) return this.#pass({ is: "unknown", pause: false });
-      this.#revision = written.revision;
+      claimed.run = {
+        ...{ id: host.newRunId(), owner: partition.lease.token ?? 0, node: host.nodeId, by: signs.self, at: now },
+        ...(group === undefined ? {} : { group }),
+      };
+      const write = (each: QueueRecord): ReturnType<typeof writeSurely> =>
+        writeSurely(partition.shard.tasks.map, this.job.key, JSON.stringify(each), revision);
+      try {
+        const written = await fitting(claimed, write);
+        if (!written.ok) return this.#pass({ is: "unknown", pause: false });
+        this.#revision = written.revision;
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        this.#record = record;
+        return this.#discard(toError(error));
+      }
     }
     if (!this.#mayGoOn) {
       // Claimed, and not to be run here: the claim is undone.
@@ -228,7 +252,8 @@ export class AssignedRun {
   }
 
   /** Goes on without having been run. */
-  async #passOn(completion: Completion): Promise<undefined> {
+  async #passOn(completion: Completion, error?: Error): Promise<undefined> {
+    this.#end = { outcome: "discarded", ...(error === undefined ? {} : { error }) };
     this.standing = await this.#write(this.#record as QueueRecord, completion);
     return undefined;
   }
@@ -236,44 +261,16 @@ export class AssignedRun {
   #complete(): Promise<Standing> {
     const { settings, host } = this.#services;
     const record = this.#record as QueueRecord;
-    const times = { startedAt: this.#startedAt, now: host.clock.now() };
+    const place = { startedAt: this.#startedAt, now: host.clock.now(), node: host.nodeId };
+    // Nothing has been tried where it was claimed and never begun.
+    if (this.#context === undefined) return this.#write(record, { record: released(record) });
     const rule = { retry: settings.retry, misfire: settings.misfire, random: host.random() };
-    return this.#write(record, afterRun(record, resultOf(this.#end), times, rule));
+    return this.#write(record, afterRun(record, resultOf(this.#end), place, rule));
   }
 
-  async #write(record: QueueRecord, { record: next, givenUp }: Completion): Promise<Standing> {
-    const { host, onGivenUp } = this.#services;
-    const { shard } = this.job.partition;
-    const { map } = shard.tasks;
-    if (givenUp !== undefined && !this.#isLettered) {
-      const { error } = this.#end;
-      const at = this.#startedAt;
-      const id = record.run?.id ?? (this.#letterId ??= randomId());
-      await shard.deadLetters.add(letterOf(record, givenUp, error, { at, node: host.nodeId }), { since: at, id });
-      this.#isLettered = true;
-      onGivenUp(record, givenUp, error);
-    }
-    let value = next === undefined ? undefined : JSON.stringify(next);
-    let revision = this.#revision;
-    for (;;) {
-      const written = await writeSurely(map, this.job.key, value, revision);
-      if (written.ok) {
-        return next === undefined || value === undefined
-          ? { is: "gone", revision: written.revision }
-          : { is: "waiting", record: next, value, revision: written.revision };
-      }
-      // Removed meanwhile: nothing is written back (`I2`). Assigned meanwhile: the newer definition is kept (`I1`).
-      const { entry } = written;
-      if (entry === undefined) return { is: "gone", revision };
-      const newer = readQueueRecord(entry.value);
-      if (newer === undefined || newer.run === undefined || newer.run.id !== record.run?.id) {
-        return newer === undefined ? { is: "gone", revision } : { is: "waiting", record: newer, ...entry };
-      }
-      next = { ...newer, attempt: 0 };
-      delete next.run;
-      value = JSON.stringify(next);
-      revision = entry.revision;
-    }
+  #write(record: QueueRecord, completion: Completion): Promise<Standing> {
+    const written = { revision: this.#revision, at: this.#startedAt, error: this.#end.error };
+    return this.#settlement.write(record, written, completion);
   }
 
   #token(): number {

@@ -1,5 +1,5 @@
 import { sleep, type Clock } from "../clock";
-import { isOutage } from "../errors";
+import { isOutage, OstinatoError } from "../errors";
 
 /** What is given is dealt with so many at a time: enough to fill the way to a server and back. */
 const window = 1_024;
@@ -52,4 +52,9 @@ export async function overOutages<T>(clock: Clock, act: () => Promise<T>): Promi
       await sleep(clock, pause);
     }
   }
+}
+
+/** Whether it says what is wrong with an assignment, and not with the store. */
+export function isRefusal(error: unknown): error is OstinatoError {
+  return error instanceof OstinatoError && error.code.startsWith("ERR_INVALID_");
 }

@@ -93,12 +93,19 @@ export class DueIndex {
     this.#firstFree = slot;
   }
 
-  /** All of the partition is known: what was parked waits from now on, what was not delivered in this round is gone. */
-  loaded(partition: number, round: number): void {
+  /**
+   * All of the partition is known: what was parked waits from now on, what was not delivered in this round is gone.
+   * Returns how many those were.
+   */
+  loaded(partition: number, round: number): number {
+    let gone = 0;
     this.#each(partition, (slot, key) => {
-      if (this.#round[slot] !== round) this.delete(key);
-      else if (this.#place[slot] === parked) this.#await(slot, this.#parkedFor[slot] as number);
+      if (this.#round[slot] !== round) {
+        this.delete(key);
+        gone += 1;
+      } else if (this.#place[slot] === parked) this.#await(slot, this.#parkedFor[slot] as number);
     });
+    return gone;
   }
 
   /** Forgets all of the partition. */
@@ -139,8 +146,16 @@ export class DueIndex {
 
   /** Takes the first that is ready; it is out until it is put or deleted. */
   take(): { key: string; partition: number; revision: number } | undefined {
-    const slot = this.#readyHead;
-    if (slot === none) return undefined;
+    return this.#readyHead === none ? undefined : this.#takeSlot(this.#readyHead);
+  }
+
+  /** Takes this one, if it is ready. */
+  takeReady(key: string): { key: string; partition: number; revision: number } | undefined {
+    const slot = this.#slots.get(key);
+    return slot === undefined || this.#place[slot] !== ready ? undefined : this.#takeSlot(slot);
+  }
+
+  #takeSlot(slot: number): { key: string; partition: number; revision: number } {
     this.#unlink(slot);
     this.#place[slot] = out;
     const key = this.#keys[slot] as string;

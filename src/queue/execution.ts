@@ -7,11 +7,14 @@ import { hostName, randomId, version } from "../identity";
 import { parseIntensity } from "../rules/intensity";
 import { parseRetry } from "../rules/backoff";
 import { SupervisorChild } from "../supervision/supervisor-child";
-import { Executor } from "./executor";
+import { Executor, type ExecutorServices } from "./executor";
 import type { QueueHost, QueueSettings } from "./options";
-import { leasePrefix, type Shard } from "./shard";
+import { leasePrefix, tasksMap, type Shard } from "./shard";
+import { SignsOfLife } from "./signs-of-life";
 import type { Shards } from "./shards";
-import type { RunServices } from "./assigned-run";
+import { OwnershipWatch } from "./ownership-watch";
+import type { RunsTold } from "./job";
+import { Overruns, type Overrun } from "./overruns";
 import type { QueueStats } from "./stats";
 import { Worker } from "./worker";
 
@@ -25,11 +28,18 @@ export interface WorkerShare {
   readonly due: number;
   readonly running: number;
   readonly rate: number;
+  /** The partitions of that store that it owns and has not been able to serve for long. */
+  readonly unserved: readonly number[];
 }
+
+/** What an execution tells its queue. None of it must throw. */
+export interface ExecutionTold extends RunsTold, Pick<ExecutorServices, "onTrouble"> {}
 
 interface Part {
   readonly membership: Membership;
   readonly partitions: Partitions;
+  readonly watch: OwnershipWatch;
+  readonly unlisten: () => void;
 }
 
 /** From one `startExecuting` to the next `stopExecuting`: a process among those that run the queue. */
@@ -38,20 +48,25 @@ export class Execution {
   readonly #host: QueueHost;
   readonly #shards: Shards;
   readonly #executor: Executor;
+  readonly #overruns: Overruns;
   readonly #branch: SupervisorChild;
   readonly #id: string;
   readonly #parts = new Map<Shard, Part>();
+  readonly #onTrouble: ExecutorServices["onTrouble"];
   readonly #unlisten: () => void;
   #stopped: Promise<void> | undefined;
   #hurried = false;
   #grace: TimerId;
 
-  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, services: Pick<RunServices, "onGivenUp">) {
+  constructor(settings: QueueSettings, host: QueueHost, shards: Shards, told: ExecutionTold) {
+    this.#onTrouble = told.onTrouble;
     this.#settings = settings;
     this.#host = host;
     this.#shards = shards;
     this.#id = `${host.host.nodeId}-${randomId(2)}`;
-    this.#executor = new Executor(settings, shards.bucket, host, services);
+    const signs = new SignsOfLife(this.#id, settings.name, host.host.clock, settings.lease);
+    const overruns = (this.#overruns = new Overruns(host.host, settings, told, () => this.#executor.load.due));
+    this.#executor = new Executor(settings, shards.bucket, host, { ...told, signs, overruns });
     this.#branch = this.#makeBranch();
     host.adopt(this.#branch);
     this.#unlisten = shards.onOpen((shard) => this.#join(shard));
@@ -64,11 +79,18 @@ export class Execution {
       owned: owned.length,
       partitions: this.#shards.partitions,
       loading: owned.filter(({ state }) => state === "loading").length,
+      unserved: [...this.#parts.values()].reduce((sum, { watch }) => sum + watch.unserved.length, 0),
       ...load,
       concurrency: this.#settings.concurrency,
       lease: this.#settings.lease,
       ...{ succeeded, failed, aborted, deadLetters, rate, lateness },
+      overdue: countReasons(this.#overruns.all),
     };
+  }
+
+  /** What this worker does right now; undefined for another one. */
+  shareOf(worker: string, shard: Shard): WorkerShare | undefined {
+    return worker === this.#id ? this.#share(shard) : undefined;
   }
 
   /** Aborts what runs, and gives up what does not end then. */
@@ -95,10 +117,15 @@ export class Execution {
     this.#unlisten();
     this.#executor.halt();
     const parts = [...this.#parts.values()];
+    for (const { watch, unlisten } of parts) {
+      watch.close();
+      unlisten();
+    }
     await Promise.all(parts.map(({ partitions }) => partitions.stop()));
     await Promise.all(parts.map(({ membership }) => membership.close()));
     this.#host.host.clock.clearTimeout(this.#grace);
     this.#executor.close();
+    this.#overruns.close();
     await this.#host.dismiss(this.#branch);
   }
 
@@ -146,7 +173,24 @@ export class Execution {
       onLost: (partition) => this.#executor.lose(partition),
       drain: (partition) => this.#executor.drain(partition),
     });
-    this.#parts.set(shard, { membership, partitions });
+    const watch = new OwnershipWatch({
+      ...{ shard, lease, membership, partitions },
+      host: this.#host.host,
+      prefix: `${prefix}p.`,
+      owned: (number) => this.#executor.partition(number),
+      tell: this.#onTrouble,
+    });
+    const unlistenToLeases = shard.leases.view.onLoss((loss) => {
+      if (loss.lost > 0) this.#onTrouble({ type: "lost", store: shard.store.description, ...loss, what: "leases" });
+    });
+    const unlistenToTasks = shard.store.onRenewal?.((map, renewal) => {
+      if (map === tasksMap(this.#settings.name)) this.#executor.renewed(shard, renewal);
+    });
+    const unlisten = (): void => {
+      unlistenToLeases();
+      unlistenToTasks?.();
+    };
+    this.#parts.set(shard, { membership, partitions, watch, unlisten });
     partitions.start();
     void membership.join();
   }
@@ -156,6 +200,13 @@ export class Execution {
     const { rate } = this.#executor.counts;
     const { waiting, due, running } = shard.index === 0 ? this.#executor.load : { waiting: 0, due: 0, running: 0 };
     const owned = this.#executor.owned.filter((partition) => partition.shard === shard).length;
-    return { owned, waiting, due, running, rate: Math.round(rate) };
+    const unserved = this.#parts.get(shard)?.watch.unserved.filter((number) => this.#executor.partition(number));
+    return { owned, waiting, due, running, rate: Math.round(rate), unserved: unserved ?? [] };
   }
+}
+
+function countReasons(overruns: readonly Overrun[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { reason } of overruns) counts[reason] = (counts[reason] ?? 0) + 1;
+  return counts;
 }

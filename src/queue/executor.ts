@@ -2,27 +2,32 @@ import { Alarms, type Alarm } from "../alarms";
 import { sleep } from "../clock";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
-import { readQueueRecord, wakeAt } from "../rules/queue-record";
-import type { Change } from "../store";
-import { AssignedRun, type Job, type RunServices } from "./assigned-run";
-import { DueIndex } from "./due-index";
+import type { Change, Renewal } from "../store";
+import { AssignedRun } from "./assigned-run";
+import { Backlog, pauseAfterFailure, type Due } from "./backlog";
+import type { RunServices } from "./job";
+import { Losses } from "./losses";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
-import { RecordCache } from "./record-cache";
+import type { LossEvent, ServiceEvent } from "./queue-api";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
+import { Trials } from "./trials";
 import type { Employer, Worker } from "./worker";
 
-/** What is due within this time is worth remembering whole. */
-const soon = 60_000;
-const cacheCharacters = 8_000_000;
-const pauseAfterFailure = 1_000;
 /** So many ends of runs are on their way to the store at a time; beyond that nothing begins. */
 const mostRecording = 1_024;
 
+/** What an execution tells its queue. Neither must throw. */
+export interface ExecutorServices extends Pick<RunServices, "onGivenUp" | "signs" | "overruns"> {
+  readonly onTrouble: (event: ServiceEvent | LossEvent) => void;
+}
+
 interface OutTask {
   readonly run: AssignedRun;
+  /** The load of its partition in which it was taken: revisions of another one may be those of another store. */
+  readonly round: number;
   /** What the watch has told of it since it was taken. */
   newest: Change | undefined;
 }
@@ -37,45 +42,59 @@ export class Executor implements Employer {
   readonly #host: QueueHost;
   readonly #services: RunServices;
   readonly #alarms: Alarms;
-  readonly #index: DueIndex;
-  readonly #cache = new RecordCache(cacheCharacters);
+  readonly #backlog: Backlog;
   readonly #partitions = new Map<number, OwnedPartition>();
   readonly #out = new Map<string, OutTask>();
   readonly #idle = new Set<Worker>();
   readonly #drains = new Map<number, () => void>();
   readonly #outages: Outages;
+  readonly #trials: Trials;
+  readonly #losses: Losses;
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
   #recording = 0;
   #halted = false;
 
-  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: Pick<RunServices, "onGivenUp">) {
+  constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: ExecutorServices) {
     const { clock, logger } = host.host;
     this.#settings = settings;
     this.#host = host;
     this.#alarms = new Alarms(clock);
-    this.#index = new DueIndex(bucket);
     this.#outages = new Outages(clock, settings.lease);
+    this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
+      ...services,
       isStopping: () => this.#halted,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
         services.onGivenUp(record, reason, error);
       },
     };
+    const about = { clock, outages: this.#outages, nodeId: host.host.nodeId, self: services.signs.self };
+    this.#backlog = new Backlog(bucket, { ...about, onForget: (key) => this.#trials.forget(key) });
+    this.#trials = new Trials(host.host, settings, {
+      running: () => this.#out.size,
+      hasOthers: () => this.#backlog.index.ready > 0,
+      wake: () => this.#look(),
+      mayBegin: (held) => this.#mayBegin(held),
+    });
   }
 
   get owned(): readonly OwnedPartition[] {
     return [...this.#partitions.values()];
   }
 
+  partition(number: number): OwnedPartition | undefined {
+    return this.#partitions.get(number);
+  }
+
   get load(): { waiting: number; due: number; running: number } {
-    const due = this.#index.ready;
+    const due = this.#backlog.index.ready + this.#trials.waiting;
     const running = this.#out.size;
-    return { waiting: this.#index.size - due - running, due, running };
+    return { waiting: this.#backlog.index.size - due - running, due, running };
   }
 
   own(shard: Shard, number: number, lease: Lease, parent: OwnedPartition["actor"]): void {
@@ -89,14 +108,15 @@ export class Executor implements Employer {
       node: host.nodeId,
       onChange: (change) => this.#note(partition, change),
       onLoaded: () => {
-        this.#index.loaded(number, partition.round);
+        this.#losses.ended(shard, number, this.#backlog.index.loaded(number, partition.round));
         this.#look();
       },
+      onRenewed: (renewal) => this.#losses.began(shard, number, renewal, this.#backlog.index.count(number)),
       warn: (message, err) => host.logger.warn({ err, queue: this.#settings.name }, message),
       pause: () => sleep(host.clock, pauseAfterFailure),
     });
     this.#partitions.set(number, partition);
-    this.#outages.ended(shard);
+    this.#outages.answered(shard);
     if (this.#halted) partition.leave("the queue stops executing");
     partition.open();
   }
@@ -104,7 +124,10 @@ export class Executor implements Employer {
   lose(number: number): void {
     const partition = this.#partitions.get(number);
     partition?.leave("the lease was lost");
-    if (partition !== undefined) this.#outages.began(partition.shard);
+    if (partition !== undefined) {
+      this.#outages.began(partition.shard);
+      this.#losses.left(partition.shard, this.#backlog.index.count(number));
+    }
     for (const { run } of this.#out.values()) {
       if (run.job.partition.number === number) {
         run.abort(
@@ -112,6 +135,16 @@ export class Executor implements Employer {
         );
       }
     }
+  }
+
+  /** The bucket of the tasks in this store is a new one. */
+  renewed(shard: Shard, renewal: Renewal): void {
+    const owned = this.owned.filter((partition) => partition.shard === shard && partition.state !== "draining");
+    this.#losses.recreated(
+      shard,
+      renewal,
+      owned.reduce((sum, { number }) => sum + this.#backlog.index.count(number), 0),
+    );
   }
 
   /** Nothing of the partition begins any more; resolves when what runs has ended. */
@@ -122,7 +155,8 @@ export class Executor implements Employer {
     if (partition.running > 0) await new Promise<void>((resolve) => this.#drains.set(number, resolve));
     const ended = partition.running === 0;
     this.#drains.delete(number);
-    this.#index.drop(number);
+    this.#backlog.index.drop(number);
+    this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
     await partition.close();
     if (!ended) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
@@ -131,6 +165,7 @@ export class Executor implements Employer {
   /** Nothing begins any more. To be followed by the drain of all that is owned. */
   halt(): void {
     this.#halted = true;
+    this.#trials.close();
     for (const partition of this.#partitions.values()) partition.leave("the queue stops executing");
   }
 
@@ -139,11 +174,13 @@ export class Executor implements Employer {
     for (const { run } of this.#out.values()) run.abort(reason);
   }
 
-  /** What still runs is no longer waited for. Returns the ids. */
+  /** What still runs is no longer waited for, once its record says so. Returns the ids. */
   giveUp(): string[] {
-    const ids = [...this.#out.values()].map(({ run }) => run.id);
-    for (const resolve of this.#drains.values()) resolve();
-    return ids;
+    const runs = [...this.#out.values()].map(({ run }) => run);
+    void Promise.all(runs.map((run) => run.leave())).then(() => {
+      for (const resolve of this.#drains.values()) resolve();
+    });
+    return runs.map(({ id }) => id);
   }
 
   close(): void {
@@ -181,18 +218,12 @@ export class Executor implements Employer {
 
   #done({ job, standing }: AssignedRun): void {
     const { key, partition } = job;
-    const newest = this.#out.get(key)?.newest;
+    const { newest, round } = this.#out.get(key) ?? {};
     this.#out.delete(key);
-    if (standing.is === "left" || this.#partitions.get(partition.number) !== partition) this.#index.delete(key);
-    else if (newest !== undefined && (standing.is === "unknown" || newest.revision > standing.revision)) {
-      this.#take(partition, newest);
-    } else if (standing.is === "gone") this.#index.delete(key);
-    else if (standing.is === "waiting") {
-      this.#put(partition, { key, value: standing.value, revision: standing.revision }, wakeAt(standing.record));
-    } else {
-      const again = this.#host.host.clock.now() + (standing.pause ? pauseAfterFailure : 0);
-      this.#index.put(key, partition.number, again, job.revision, { parked: false, round: partition.round });
-    }
+    if (this.#partitions.get(partition.number) !== partition) this.#backlog.index.delete(key);
+    else if (round !== partition.round) this.#backlog.readAgain(partition, key, job.revision, 0);
+    else this.#backlog.settle(job, standing, newest);
+    this.#trials.ended(key);
     partition.running -= 1;
     if (partition.running === 0) this.#drains.get(partition.number)?.();
     this.#look();
@@ -204,48 +235,28 @@ export class Executor implements Employer {
     if (out !== undefined) {
       // What runs here is looked at again when it has ended.
       out.newest = change;
-      this.#index.confirm(key, partition.round);
+      this.#backlog.index.confirm(key, partition.round);
       return;
     }
-    const known = this.#index.revisionOf(key);
-    // A load tells what is, a smaller revision too: a store may have been made anew.
-    if (known === revision || (known !== undefined && known > revision && partition.state === "serving")) {
-      this.#index.confirm(key, partition.round);
+    const known = this.#backlog.index.revisionOf(key);
+    // A load tells what is: where the store is another one, neither a smaller revision is old nor the same one the same.
+    if (known !== undefined && known >= revision && partition.state === "serving") {
+      this.#backlog.index.confirm(key, partition.round);
       return;
     }
-    if (known === undefined && this.#isEcho(partition, change)) return;
-    this.#take(partition, change);
+    if (known === undefined && this.#backlog.isEcho(partition, change)) return;
+    this.#backlog.take(partition, change);
     this.#look();
-  }
-
-  /** The late notice of a claim made here whose run has ended, and the task with it. */
-  #isEcho(partition: OwnedPartition, { value }: Change): boolean {
-    if (value === undefined || partition.state !== "serving") return false;
-    return readQueueRecord(value)?.run?.owner === partition.lease.token;
-  }
-
-  #take(partition: OwnedPartition, { key, value, revision }: Change): void {
-    const record = value === undefined ? undefined : readQueueRecord(value);
-    if (record === undefined || value === undefined) {
-      this.#index.delete(key);
-      this.#cache.delete(key);
-      return;
-    }
-    const { shard, state } = partition;
-    const wait = state === "loading" ? this.#outages.waitFor(shard, record, this.#host.host.nodeId) : 0;
-    this.#put(partition, { key, value, revision }, Math.max(wakeAt(record), wait));
-  }
-
-  #put(partition: OwnedPartition, entry: { key: string; value: string; revision: number }, at: number): void {
-    const { key, value, revision } = entry;
-    const how = { parked: partition.state === "loading", round: partition.round };
-    this.#index.put(key, partition.number, at, revision, how);
-    if (at <= this.#host.host.clock.now() + soon) this.#cache.put(key, value, revision);
   }
 
   /** Sets the alarm for the next bucket, and gives out what is due. */
   #look(): void {
-    const at = this.#index.nextAt ?? Infinity;
+    for (const { key, revision, record, ...due } of this.#backlog.dueSuspects()) {
+      const partition = this.#partitions.get(due.partition);
+      if (partition === undefined) this.#backlog.index.delete(key);
+      else this.#trials.admit({ ...record.suspect, key, revision, partition });
+    }
+    const at = this.#backlog.index.nextAt ?? Infinity;
     if (at !== this.#alarmAt) {
       this.#alarm?.cancel();
       this.#alarmAt = at;
@@ -256,7 +267,7 @@ export class Executor implements Employer {
 
   #ring(): void {
     this.#alarmAt = Infinity;
-    this.#index.wake(this.#host.host.clock.now());
+    this.#backlog.index.wake(this.#host.host.clock.now());
     this.#look();
   }
 
@@ -267,31 +278,33 @@ export class Executor implements Employer {
         continue;
       }
       const isBusy = this.#halted || this.#recording >= mostRecording;
-      const due = isBusy ? undefined : this.#nextDue();
+      const trial = isBusy ? undefined : this.#trials.take();
+      const due = trial ?? (isBusy || !this.#trials.isOpen ? undefined : this.#nextDue());
       if (due === undefined) return;
-      const job: Job = { ...due, value: this.#cache.take(due.key, due.revision) };
-      const run = new AssignedRun(job, this.#services);
-      this.#out.set(due.key, { run, newest: undefined });
-      job.partition.running += 1;
+      const { key, revision, partition } = due;
+      const value = this.#backlog.cache.take(key, revision);
+      const run = new AssignedRun({ key, revision, partition, value, group: trial?.group }, this.#services);
+      this.#out.set(key, { run, newest: undefined, round: partition.round });
+      if (trial !== undefined) this.#trials.began(trial, run);
+      partition.running += 1;
       this.#idle.delete(worker);
       worker.give(run);
     }
   }
 
   /** The first that is ready and may begin. */
-  #nextDue(): Pick<Job, "key" | "revision" | "partition"> | undefined {
-    for (let due = this.#index.take(); due !== undefined; due = this.#index.take()) {
-      const { key, revision } = due;
+  #nextDue(): Due | undefined {
+    for (let due = this.#backlog.index.take(); due !== undefined; due = this.#backlog.index.take()) {
       const partition = this.#partitions.get(due.partition);
-      if (partition === undefined || partition.state === "draining") {
-        this.#index.delete(key);
-        continue;
-      }
-      if (partition.serves) return { key, revision, partition };
-      // In doubt, or with a lease that is about to go: it waits until that is known.
-      const again = this.#host.host.clock.now() + pauseAfterFailure;
-      this.#index.put(key, due.partition, again, revision, { parked: false, round: partition.round });
+      if (partition !== undefined && this.#mayBegin({ ...due, partition })) return { ...due, partition };
+      if (partition === undefined) this.#backlog.index.delete(due.key);
     }
     return undefined;
+  }
+
+  #mayBegin(due: Due): boolean {
+    if (this.#partitions.get(due.partition.number) === due.partition) return this.#backlog.mayBegin(due);
+    this.#backlog.index.delete(due.key);
+    return false;
   }
 }

@@ -6,7 +6,16 @@ import type { Store } from "../store";
 import type { Child } from "../supervision/child";
 import type { Host } from "../supervision/host";
 import type { TaskContext } from "../task";
-import { refuse, refuseUnknown, requireBoolean, requireFunction, requireInteger, requireOneOf } from "../validate";
+import {
+  hasMethod,
+  isArray,
+  readOptions,
+  refuse,
+  requireBoolean,
+  requireInteger,
+  requireOneOf,
+  requireWork,
+} from "../validate";
 import { requireSchema, type StandardSchema } from "./schema";
 
 /** What a queue may be given; only the name is needed. */
@@ -45,6 +54,11 @@ export interface QueueOptions<P = unknown> {
   retry?: RetryOptions;
   /** How long one run may take before its signal is aborted and it counts as failed; left out: no limit. */
   timeout?: Duration;
+  /**
+   * After how long a run is reported as overdue that has no `timeout` and whose task does not repeat; default `"5m"`. The
+   * run goes on. One with a timeout is reported 5 seconds after it, one that repeats half a period after its next time.
+   */
+  overdue?: Duration;
   /** What becomes of the times of a repeating task that were missed; default `"once"`: one run for all of them. */
   misfire?: QueueMisfire;
   /**
@@ -66,6 +80,7 @@ export interface QueueSettings {
   readonly claim: boolean;
   readonly retry: Retry;
   readonly timeout: number | undefined;
+  readonly overdue: number;
   readonly misfire: QueueMisfire;
   readonly stores: readonly Store[];
   /** Undefined: as it is in the store. */
@@ -93,19 +108,18 @@ export interface QueueHost {
 
 const names = [
   ...["name", "run", "schema", "concurrency", "partitions", "bucket", "lease", "claim", "retry", "timeout", "misfire"],
-  ...["stores", "create", "intake"],
+  ...["stores", "create", "intake", "overdue"],
 ];
 
 /** @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION */
-export function parseQueue<P>(given: QueueOptions<P>, store: Store): QueueSettings {
-  if (typeof given !== "object" || (given as unknown) === null) refuse("queue", "an object", given);
-  refuseUnknown("queue", given, names);
+export function parseQueue<P>(options: QueueOptions<P>, store: Store): QueueSettings {
+  const given = readOptions("queue", options, names);
   const { name, run, schema, concurrency = 100, partitions, bucket, lease = "10s", retry = {}, stores } = given;
   if (typeof name !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
     refuse("queue.name", "1 to 64 letters, digits, - and _", name);
   }
-  if (run !== undefined) requireFunction("queue.run", run);
-  if (stores !== undefined && !(Array.isArray(stores) && stores.length > 0 && stores.every(isStore))) {
+  if (run !== undefined) requireWork("queue.run", run);
+  if (stores !== undefined && !(isArray(stores) && stores.length > 0 && stores.every(isStore))) {
     refuse("queue.stores", "one or more stores", stores);
   }
   if (stores !== undefined && new Set(stores).size < stores.length) {
@@ -122,14 +136,14 @@ export function parseQueue<P>(given: QueueOptions<P>, store: Store): QueueSettin
     bucket: bucket === undefined ? undefined : parseDuration("queue.bucket", bucket, { min: 1 }),
     lease: parseDuration("queue.lease", lease, { min: 100 }),
     claim: requireBoolean("queue.claim", given.claim ?? true),
-    retry: parseRetry("queue.retry", { limit: 10, ...retry }),
+    retry: parseRetry("queue.retry", retry, { limit: 10 }),
     timeout: given.timeout === undefined ? undefined : parseDuration("queue.timeout", given.timeout, { min: 1 }),
+    overdue: parseDuration("queue.overdue", given.overdue ?? "5m", { min: 1 }),
     misfire: requireOneOf("queue.misfire", ["once", "skip", "all"], given.misfire ?? "once"),
     stores: stores ?? [store],
   };
 }
 
 function isStore(store: unknown): boolean {
-  const { map, open } = (store ?? {}) as Partial<Store>;
-  return typeof map === "function" && typeof open === "function";
+  return hasMethod(store, "map") && hasMethod(store, "open");
 }

@@ -3,14 +3,15 @@ import type { QueueRecord } from "../rules/queue-record";
 import type { Shard } from "./shard";
 
 /**
- * The stores of which partitions were lost. Who lost partitions to an outage finds in them runs of processes that may have
- * lost theirs to it too: those have a lease's time to write down what has ended, before it is run again (`I13`).
+ * The stores whose partitions were lost. A process that lost partitions to an outage may load runs of other processes
+ * that lost theirs to the same outage. Those processes get one lease's time to write down how the runs ended, counted
+ * from the moment that the store answers again; after it the runs are repeated here (`I13`).
  */
 export class Outages {
   readonly #clock: Clock;
   readonly #lease: number;
-  /** Until when, on the monotonic clock; Infinity while none of the store's partitions has been won again. */
-  readonly #until = new Map<Shard, number>();
+  /** When the grace ends, on the monotonic clock; undefined until the store has answered since the loss. */
+  readonly #until = new Map<Shard, number | undefined>();
 
   constructor(clock: Clock, lease: number) {
     this.#clock = clock;
@@ -18,18 +19,24 @@ export class Outages {
   }
 
   began(shard: Shard): void {
-    this.#until.set(shard, Infinity);
+    this.#until.set(shard, undefined);
   }
 
-  /** A partition in this store has been won. */
-  ended(shard: Shard): void {
-    if (this.#until.get(shard) === Infinity) this.#until.set(shard, this.#clock.monotonic() + this.#lease);
+  /** The store answers: a partition in it was won, or a record was loaded from it. */
+  answered(shard: Shard): void {
+    if (this.#until.has(shard) && this.#until.get(shard) === undefined) {
+      this.#until.set(shard, this.#clock.monotonic() + this.#lease);
+    }
   }
 
-  /** Before when the record, just loaded, is not to be run here: milliseconds of the wall; 0 where it may be at once. */
+  /**
+   * Until when a record that was just loaded is not to be run here, in milliseconds of the wall; 0 where it may run at
+   * once. Never further away than one lease.
+   */
   waitFor(shard: Shard, { run }: QueueRecord, nodeId: string): number {
+    if (run === undefined || run.node === nodeId) return 0;
+    this.answered(shard);
     const until = this.#until.get(shard);
-    if (until === undefined || run === undefined || run.node === nodeId) return 0;
-    return this.#clock.now() + until - this.#clock.monotonic();
+    return until === undefined ? 0 : this.#clock.now() + until - this.#clock.monotonic();
   }
 }

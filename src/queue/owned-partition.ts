@@ -2,7 +2,7 @@ import type { AnyActorLogic, AnyActorRef } from "xstate";
 import { partitionMachine, type PartitionEvent } from "../../machines/partition";
 import type { Lease } from "../cluster/lease";
 import { toError } from "../errors";
-import type { Change, Watch } from "../store";
+import type { Change, Renewal, Watch } from "../store";
 import { spawnActor, stopActor } from "../supervision/spawn";
 import type { Shard } from "./shard";
 import { writeSurely } from "./sure-write";
@@ -21,6 +21,8 @@ export interface OwnedPartitionOptions {
   readonly onChange: (change: Change) => void;
   /** All of it is known. */
   readonly onLoaded: () => void;
+  /** It is being loaded from another store than before. */
+  readonly onRenewed: (renewal: Renewal) => void;
   readonly warn: (message: string, error: Error) => void;
   readonly pause: () => Promise<void>;
 }
@@ -48,6 +50,9 @@ export class OwnedPartition {
   #fence: number | undefined;
   #seen = 0;
   #left = false;
+  /** Whether the watch has delivered anything since somebody asked for healing. */
+  #progressed = false;
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(options: OwnedPartitionOptions) {
     const { queue, number, shard, lease, parent } = options;
@@ -70,28 +75,63 @@ export class OwnedPartition {
     return String((this.actor.getSnapshot() as { value: unknown }).value);
   }
 
+  /** Why nothing of it is begun; undefined while it is served. */
+  get hindrance(): string | undefined {
+    if (this.serves) return undefined;
+    if (this.unwritten > 0) return "the end of a run cannot be written down";
+    if (this.state === "loading") return "its owner has not loaded it yet";
+    if (this.state === "draining") return "its owner gives it back, and waits for a run of it that does not end";
+    return "its owner is about to lose its lease";
+  }
+
   open(): void {
+    this.#watch = this.#begin();
+    void this.#writeFence();
+  }
+
+  /** It has not been served for long. Loads it again if the loading stands still; nothing else can be mended from here. */
+  heal(): void {
+    if (this.state === "loading" && !this.#progressed && this.#watch !== undefined) {
+      const ended = this.#watch.close().finally(() => this.#closing.delete(ended));
+      this.#closing.add(ended);
+      this.#startOver();
+      this.#watch = this.#begin();
+    }
+    this.#progressed = false;
+  }
+
+  #begin(): Watch {
     const { onChange } = this.#options;
-    this.#watch = this.shard.tasks.map.watch(this.#fenceKey, {
+    const isMine = (): boolean => this.#watch === undefined || this.#watch === watch;
+    const watch: Watch = this.shard.tasks.map.watch(this.#fenceKey, {
       change: (change) => {
+        if (!isMine()) return;
+        this.#progressed = true;
         if (change.key !== this.#fenceKey) return onChange(change);
         this.#seen = change.revision;
         return this.#look();
       },
       current: () => {
+        if (!isMine()) return;
         this.#current = true;
         this.#look();
       },
-      doubt: () => {
-        this.#current = false;
-        this.#seen = 0;
-        this.#fence = undefined;
-        this.round = (this.round % 250) + 1;
-        this.#send({ type: "DOUBTED" });
-        // What the store has lost since, the old fence may be part of.
-        void this.#writeFence();
+      doubt: (renewal) => {
+        if (!isMine()) return;
+        this.#startOver();
+        if (renewal !== undefined) this.#options.onRenewed(renewal);
       },
     });
+    return watch;
+  }
+
+  /** All of it is delivered again. What the store has lost since, the old fence may be part of. */
+  #startOver(): void {
+    this.#current = false;
+    this.#seen = 0;
+    this.#fence = undefined;
+    this.round = (this.round % 250) + 1;
+    this.#send({ type: "DOUBTED" });
     void this.#writeFence();
   }
 
@@ -104,7 +144,7 @@ export class OwnedPartition {
   /** Nothing of it runs any more. */
   async close(): Promise<void> {
     this.#send({ type: "DRAINED" });
-    await this.#watch?.close();
+    await Promise.all([this.#watch?.close(), ...this.#closing]);
     stopActor(this.actor);
   }
 
@@ -117,7 +157,12 @@ export class OwnedPartition {
       try {
         const entry = await map.get(this.#fenceKey);
         const answer = await writeSurely(map, this.#fenceKey, value, entry?.revision ?? 0);
-        if (!answer.ok || this.round !== round) continue;
+        if (this.round !== round) return;
+        if (!answer.ok) {
+          // An earlier owner may still write its own. Nothing is repeated without a pause.
+          await pause();
+          continue;
+        }
         this.#fence = answer.revision;
         this.#look();
         return;

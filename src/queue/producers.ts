@@ -1,16 +1,19 @@
 import { sleep } from "../clock";
 import { firstAbort } from "../cluster/first-abort";
-import { holdLease } from "../cluster/lease";
+import { createLease } from "../cluster/lease";
 import { toError } from "../errors";
 import type { Host } from "../supervision/host";
 import type { Intake } from "../store";
+import { AcceptedCheckpoint } from "./accepted-checkpoint";
+import { IntakeProblems, type IntakeProblemsOptions } from "./intake-problems";
 import { ProducerDesk, type ProducerDeskOptions } from "./producer-desk";
 import { leasePrefix, type Shard } from "./shard";
 import type { AssignedTasks } from "./tasks";
 
 const pauseAfterFailure = 1_000;
 
-export interface ProducersOptions extends Pick<ProducerDeskOptions, "refuse"> {
+export interface ProducersOptions
+  extends Pick<ProducerDeskOptions, "refuse">, Pick<IntakeProblemsOptions, "onProblem"> {
   readonly queue: string;
   readonly lease: number;
   readonly shard: Shard;
@@ -26,11 +29,12 @@ export interface ProducersOptions extends Pick<ProducerDeskOptions, "refuse"> {
 export class Producers {
   readonly #options: ProducersOptions;
   readonly #stopping = new AbortController();
+  readonly #problems: IntakeProblems;
   readonly #ended: Promise<void>;
-  #told = "";
 
   constructor(options: ProducersOptions) {
     this.#options = options;
+    this.#problems = new IntakeProblems(options);
     this.#ended = this.#run();
   }
 
@@ -43,7 +47,7 @@ export class Producers {
   async #run(): Promise<void> {
     const { queue, lease: length, shard, host } = this.#options;
     const { signal } = this.#stopping;
-    const lease = holdLease({
+    const lease = createLease({
       ...shard.leases,
       key: `${leasePrefix(queue)}intake`,
       holder: host.nodeId,
@@ -56,15 +60,7 @@ export class Producers {
         await this.#serve(lease.signal, () => lease.valid());
       } catch (error) {
         if (signal.aborted) break;
-        const err = toError(error);
-        // A missing permission lasts: it is told once.
-        if (err.message !== this.#told) {
-          host.logger.warn(
-            { err, queue },
-            "what producers publish cannot be accepted at the moment: it is tried again",
-          );
-        }
-        this.#told = err.message;
+        this.#problems.report(toError(error));
         await sleep(host.clock, pauseAfterFailure, signal);
       }
       await lease.release();
@@ -74,25 +70,40 @@ export class Producers {
 
   /** While the lease is held. @throws OstinatoError as the store's calls do. */
   async #serve(lost: AbortSignal, isHeld: () => boolean): Promise<void> {
-    const { intake, tasks, refuse, lease, host } = this.#options;
+    const { intake, tasks, refuse, lease, host, shard } = this.#options;
     const { signal } = this.#stopping;
     await intake.open();
-    this.#told = "";
+    const over = new AbortController();
+    const checkpoint = await AcceptedCheckpoint.load(shard, tasks, host);
     const desk = new ProducerDesk({
       intake,
       tasks,
-      refuse,
-      mayGoOn: isHeld,
-      pause: (milliseconds) => sleep(host.clock, milliseconds),
+      accepted: checkpoint.accepted,
+      refuse: async (letter, mark, error) => {
+        await refuse(letter, mark, error);
+        this.#problems.passed(true);
+      },
+      mayGoOn: () => isHeld() && !over.signal.aborted,
+      pause: (milliseconds) => sleep(host.clock, milliseconds, over.signal),
+      onProblem: (error, lost) => this.#problems.report(error, lost),
+      onAccepted: () => {
+        checkpoint.changed();
+        this.#problems.passed();
+      },
     });
-    const watch = intake.consume((message) => {
-      if (!signal.aborted) desk.take(message);
-    });
+    const watch = intake.consume(
+      (message) => {
+        if (!signal.aborted) desk.take(message);
+      },
+      (request) => desk.recall(request),
+    );
     await firstAbort(lost, signal);
-    // A schema that never answers keeps nobody waiting: its message stays, for the next one.
+    // A schema that never answers keeps nobody waiting: its message stays, for the next process.
     const ended = new AbortController();
     void desk.end().then(() => ended.abort());
     await sleep(host.clock, lease, ended.signal);
+    over.abort();
+    await checkpoint.end(isHeld);
     await watch.close();
   }
 }

@@ -2,8 +2,11 @@ import type { Observable } from "rxjs";
 import type { Lock } from "../cluster/locks";
 import type { Duration } from "../duration";
 import type { Assignment } from "../rules/queue-record";
+import type { LossEvent, ServiceEvent } from "../supervision/report";
 import type { DeadLetter } from "./dead-letters";
 import type { QueueStats } from "./stats";
+
+export type { LossEvent, ServiceEvent };
 
 /** An assigned task as it stands. */
 export interface AssignedTask<P = unknown> {
@@ -42,7 +45,24 @@ export interface Assigned {
 /** What happens around a queue in this process. `store` is its description. */
 export type QueueEvent =
   | { type: "online" | "offline" | "disconnect" | "reconnect"; store: string; server?: string }
-  | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string };
+  | ServiceEvent
+  | LossEvent
+  | { type: "deadLetter"; id: string | undefined; reason: DeadLetter["reason"]; error: string }
+  /** A run here has not ended when it should have; without id: all places are taken, and no run ends. */
+  | { type: "overdue"; id: string | undefined; reason: string; dueAt: Date }
+  | { type: "recovered"; id: string | undefined; overdueMs: number }
+  /** Why messages of producers cannot be accepted or kept. `lost` is the beginning of one that was dropped for it. */
+  | { type: "intakeProblem"; error: string; lost?: string };
+
+/** Why messages of producers cannot be accepted, or could not be kept as dead letters. */
+export interface IntakeProblem {
+  /** Milliseconds of the wall of the node that accepts them. */
+  at: number;
+  node: string;
+  error: string;
+  /** How many refused messages that node has dropped because it could not keep them. */
+  lost: number;
+}
 
 /** A process that executes a queue, as it told at the last renewal of its lease. */
 export interface QueueWorker {
@@ -56,6 +76,8 @@ export interface QueueWorker {
   running: number;
   /** Runs a second. */
   rate: number;
+  /** The partitions that it owns and has not been able to serve for longer than two leases. */
+  unserved: number[];
 }
 
 /**
@@ -120,4 +142,6 @@ export interface Queue<P = unknown> extends AsyncDisposable {
   workers(): QueueWorker[];
   /** Who owns each partition; undefined where nobody does. */
   owners(): (string | undefined)[];
+  /** What is wrong with the acceptance of messages of producers, in whichever process; undefined if nothing is. */
+  intakeProblem(): IntakeProblem | undefined;
 }

@@ -1,6 +1,7 @@
 import { Locks } from "../cluster/locks";
 import type { Host } from "../supervision/host";
 import { leasePrefix } from "./shard";
+import { requireName } from "../validate";
 import type { Shards } from "./shards";
 
 /** Locks on ids, each in the store where the task of that id would be. */
@@ -18,8 +19,8 @@ export class QueueLocks {
     this.#host = host;
   }
 
-  for(id: string): Locks {
-    const { shard } = this.#shards.place(id);
+  for(id: unknown): Locks {
+    const { shard } = this.#shards.place(requireName("id", id, "ERR_INVALID_ID"));
     let locks = this.#locks.get(shard.index);
     if (locks === undefined) {
       const { clock, nodeId: holder } = this.#host;

@@ -3,20 +3,31 @@ import type { Lock } from "../cluster/locks";
 import { leaveStore, useStore } from "../cluster/store-users";
 import { parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
+import { callGuarded, read } from "../foreign";
 import { readAssignmentText } from "../rules/producer-message";
 import type { Assignment } from "../rules/queue-record";
 import { Acceptance } from "./acceptance";
-import { eachAtOnce, overOutages } from "./bulk";
+import { eachAtOnce, isRefusal, overOutages } from "./bulk";
 import { unknownLetter, type DeadLetter } from "./dead-letters";
 import { Execution } from "./execution";
 import type { QueueHost, QueueSettings } from "./options";
 import { workersOf, ownersOf } from "./overview";
-import type { Assigned, AssignedTask, AssignManyOptions, Queue, QueueEvent, QueueWorker } from "./queue-api";
+import type {
+  Assigned,
+  AssignedTask,
+  AssignManyOptions,
+  IntakeProblem,
+  Queue,
+  QueueEvent,
+  QueueWorker,
+} from "./queue-api";
+import { intakeProblemOf } from "./intake-problems";
 import { Shards } from "./shards";
 import { QueueEvents } from "./queue-events";
 import { QueueLocks } from "./queue-locks";
 import type { QueueStats } from "./stats";
 import { AssignedTasks } from "./tasks";
+import { hasMethod, readOptions, refuse, requireFunction } from "../validate";
 
 /** @throws OstinatoError ERR_QUEUE_MISMATCH; as the store's calls do. */
 export async function openQueue(settings: QueueSettings, host: QueueHost, closed: () => void): Promise<AssignedQueue> {
@@ -56,13 +67,14 @@ export class AssignedQueue implements Queue {
     this.#host = host;
     this.#shards = shards;
     this.#closed = closed;
-    this.#events = new QueueEvents(this.name, settings.stores, host.host.logger);
+    this.#events = new QueueEvents(this.name, settings.stores, host.host);
     this.events = this.#events.all;
     this.#locks = new QueueLocks(this.name, settings.lease, shards, host.host);
     this.#tasks = new AssignedTasks(settings, shards, host.host.clock);
     this.#acceptance = new Acceptance({
       ...{ settings, shards, host: host.host, tasks: this.#tasks },
       onRefused: (id, reason, error) => this.#events.deadLetter(id, reason, error),
+      onProblem: (error, lost) => this.#events.intakeProblem(error, lost),
     });
   }
 
@@ -81,12 +93,16 @@ export class AssignedQueue implements Queue {
 
   async assignMany(
     assignments: Iterable<Assignment> | AsyncIterable<Assignment>,
-    { onProgress, onRejected }: AssignManyOptions = {},
+    options: AssignManyOptions = {},
   ): Promise<Assigned> {
     this.#acceptance.require();
+    const { onProgress, onRejected } = readOptions("assignMany", options, ["onProgress", "onRejected"]);
+    if (onProgress !== undefined) requireFunction("assignMany.onProgress", onProgress);
+    if (onRejected !== undefined) requireFunction("assignMany.onRejected", onRejected);
+    if (!isIterable(assignments)) refuse("assignMany", "an iterable of assignments", assignments);
     const counts = { created: 0, updated: 0, rejected: 0 };
-    const { length, size } = assignments as { length?: number; size?: number };
-    const total = length ?? size;
+    const total = [read(assignments, "length"), read(assignments, "size")].find((size) => typeof size === "number");
+    const call = this.#callbacks();
     let done = 0;
     await eachAtOnce(assignments, async (assignment) => {
       try {
@@ -94,11 +110,23 @@ export class AssignedQueue implements Queue {
       } catch (error) {
         if (!isRefusal(error)) throw error;
         counts.rejected += 1;
-        onRejected?.(assignment, error);
+        call("onRejected", () => onRejected?.(assignment, error));
       }
-      onProgress?.((done += 1), total);
+      done += 1;
+      call("onProgress", () => onProgress?.(done, total));
     });
     return counts;
+  }
+
+  /** Calls what the user gave; what it throws is told once and changes nothing. */
+  #callbacks(): (name: string, call: () => unknown) => void {
+    const told = new Set<string>();
+    return (name, call) =>
+      callGuarded(call, (err) => {
+        if (told.has(name)) return;
+        told.add(name);
+        this.#host.host.logger.warn({ err, queue: this.name }, `${name} of assignMany threw`);
+      });
   }
 
   async remove(id: string): Promise<boolean> {
@@ -145,6 +173,9 @@ export class AssignedQueue implements Queue {
       throw new OstinatoError("ERR_STOPPED", `the queue "${this.name}" has been closed`);
     this.#execution ??= new Execution(this.#settings, this.#host, this.#shards, {
       onGivenUp: ({ id }, reason, error) => this.#events.deadLetter(id, reason, error),
+      onTrouble: (event) => this.#events.trouble(event),
+      onOverdue: (overrun) => this.#events.overdue(overrun),
+      onRecovered: (overrun, overdueMs) => this.#events.recovered(overrun, overdueMs),
     });
   }
 
@@ -167,7 +198,7 @@ export class AssignedQueue implements Queue {
   }
 
   async unlock(lock: Lock): Promise<void> {
-    await this.#locks.for(lock.id).unlock(lock);
+    await this.#locks.for(read(lock, "id")).unlock(lock);
   }
 
   async *deadLetters(): AsyncGenerator<DeadLetter> {
@@ -185,8 +216,8 @@ export class AssignedQueue implements Queue {
     unknownLetter(key);
   }
 
-  async #retry({ key, id, payload, message }: DeadLetter): Promise<void> {
-    if (message === undefined && id !== undefined) return this.#tasks.runNow(id, payload);
+  async #retry({ key, id, payload, isCut, message }: DeadLetter): Promise<void> {
+    if (message === undefined && id !== undefined && isCut !== true) return this.#tasks.runNow(id, payload);
     if (message?.kind !== "assign" || !message.isWhole) {
       throw new OstinatoError(
         "ERR_UNKNOWN_TASK",
@@ -206,11 +237,15 @@ export class AssignedQueue implements Queue {
   }
 
   workers(): QueueWorker[] {
-    return workersOf(this.name, this.#shards);
+    return workersOf(this.name, this.#shards, (worker, shard) => this.#execution?.shareOf(worker, shard));
   }
 
   owners(): (string | undefined)[] {
     return ownersOf(this.name, this.#shards);
+  }
+
+  intakeProblem(): IntakeProblem | undefined {
+    return intakeProblemOf(this.name, this.#shards);
   }
 
   /** The runtime's deadline has come. */
@@ -233,6 +268,6 @@ export class AssignedQueue implements Queue {
   }
 }
 
-function isRefusal(error: unknown): error is OstinatoError {
-  return error instanceof OstinatoError && error.code.startsWith("ERR_INVALID_");
+function isIterable(value: unknown): boolean {
+  return hasMethod(value, Symbol.iterator) || hasMethod(value, Symbol.asyncIterator);
 }

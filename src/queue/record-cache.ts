@@ -21,8 +21,14 @@ export class RecordCache {
     if (value.length > this.#limit) return;
     this.#records.set(key, { value, revision });
     this.#characters += key.length + value.length;
+    // The first key of a map is found by walking over those that were deleted before it: not for each record.
+    if (this.#characters > this.#limit) this.#makeRoom();
+  }
+
+  /** A tenth of the limit becomes free. */
+  #makeRoom(): void {
     for (const oldest of this.#records.keys()) {
-      if (this.#characters <= this.#limit) break;
+      if (this.#characters <= 0.9 * this.#limit) return;
       this.delete(oldest);
     }
   }

@@ -3,7 +3,7 @@ import { reach, type Reached } from "../cluster/reached";
 import { measuredMap } from "../cluster/store-telemetry";
 import type { Clock } from "../clock";
 import { OstinatoError } from "../errors";
-import type { Intake, Store } from "../store";
+import type { Entry, Intake, Store } from "../store";
 import { DeadLetters } from "./dead-letters";
 import type { QueueSettings, QueueShape } from "./options";
 
@@ -32,6 +32,20 @@ interface Config extends QueueShape {
 /** What the keys of a queue in the bucket of leases begin with. */
 export const leasePrefix = (queue: string): string => `queue.${queue}.`;
 
+/** The map that holds a queue's tasks. */
+export const tasksMap = (queue: string): string => `tasks-${queue}`;
+
+/** How often each queue is open in this process, by store. */
+const openings = new WeakMap<Store, Map<string, number>>();
+
+function countOpening(store: Store, name: string, change: 1 | -1): void {
+  const counts = openings.get(store) ?? new Map<string, number>();
+  openings.set(store, counts);
+  const count = (counts.get(name) ?? 0) + change;
+  if (count > 0) counts.set(name, count);
+  else counts.delete(name);
+}
+
 /**
  * Opens the store and agrees with it on the queue's shape, which whoever comes first has fixed.
  *
@@ -41,18 +55,48 @@ export async function openShard(settings: QueueSettings, index: number, clock: C
   const { name, stores } = settings;
   const store = stores[index] as Store;
   const leases = await reach(store, "leases", leasePrefix(name), clock);
+  countOpening(store, name, 1);
   try {
     await leases.view.ready;
     const shape = await agree(settings, index, leases);
-    const tasks = await epochMap(store, `tasks-${name}`, clock);
+    const tasks = await epochMap(store, tasksMap(name), clock);
     const deadLetters = new DeadLetters(measuredMap(store, `dead-${name}`, clock));
+    // Made with the queue, by a user who may make streams: the one who writes the first letter may not.
+    await store.epoch(`dead-${name}`).catch(() => undefined);
     const intake = settings.intake && index === 0 ? store.intake?.(name) : undefined;
-    // From now on nothing that is published is lost. Whoever accepts it tries again, and tells why it is in vain.
+    // Keeps what is published from now on. If this fails, the process that accepts it tries again and reports the cause.
     await intake?.open().catch(() => undefined);
     return { index, store, leases, tasks, deadLetters, intake, shape };
   } catch (error) {
+    countOpening(store, name, -1);
     await leases.view.close();
     throw error;
+  }
+}
+
+/**
+ * Closes what `openShard` opened. In a store that does not outlive the process, a queue that nobody has open and that
+ * holds neither tasks nor dead letters is forgotten: queues that are used once leave no memory.
+ */
+export async function closeShard(shard: Shard, name: string): Promise<void> {
+  const { store, leases, tasks } = shard;
+  countOpening(store, name, -1);
+  await leases.view.close();
+  if (leases.epoch() !== 0) return;
+  const isOpen = (): boolean => openings.get(store)?.has(name) ?? false;
+  const fences: Entry[] = [];
+  try {
+    for await (const entry of tasks.map.list("")) {
+      // An id is never empty: only a partition's fence has such a key.
+      if (!/^\d+\.$/.test(entry.key)) return;
+      fences.push(entry);
+    }
+    for await (const _ of shard.deadLetters.list()) return;
+    for (const { key, revision } of fences) if (!isOpen()) await tasks.map.delete(key, revision);
+    const config = await leases.map.get(`${leasePrefix(name)}config`);
+    if (config !== undefined && !isOpen()) await leases.map.delete(config.key, config.revision);
+  } catch {
+    // The store is closed: what it holds goes with it.
   }
 }
 

@@ -4,7 +4,7 @@ import { isOutage, OstinatoError, toError } from "../errors";
 import { hashName } from "../identity";
 import type { Store } from "../store";
 import type { QueueSettings } from "./options";
-import { openShard, type Shard } from "./shard";
+import { closeShard, openShard, type Shard } from "./shard";
 
 const openAgainAfter = 2_000;
 
@@ -42,7 +42,7 @@ export class Shards {
     const final =
       reasons.find((reason) => !isOutage(reason)) ?? (reasons.length === opened.length ? reasons[0] : undefined);
     if (final !== undefined) {
-      for (const each of opened) if (each.status === "fulfilled") await each.value.leases.view.close();
+      for (const each of opened) if (each.status === "fulfilled") await closeShard(each.value, settings.name);
       throw toError(final);
     }
     const shards = new Shards(settings, opened);
@@ -88,7 +88,7 @@ export class Shards {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.all.map(({ leases }) => leases.view.close()));
+    await Promise.all(this.all.map((shard) => closeShard(shard, this.#settings.name)));
   }
 
   #unreached(index: number): never {
@@ -102,7 +102,7 @@ export class Shards {
       if (this.#closed) return;
       openShard(this.#settings, index, clock).then(
         (shard) => {
-          if (this.#closed) return void shard.leases.view.close();
+          if (this.#closed) return void closeShard(shard, this.#settings.name);
           this.#shards[index] = shard;
           for (const listener of [...this.#listeners]) listener(shard);
           return undefined;

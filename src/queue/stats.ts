@@ -6,6 +6,8 @@ export interface QueueStats {
   readonly owned: number;
   readonly partitions: number;
   readonly loading: number;
+  /** Partitions of the queue, whoever owns them, that nobody has served for longer than two leases. */
+  readonly unserved: number;
   /** Of the partitions owned here: tasks that wait for their time, that are due and wait for a worker, that run. */
   readonly waiting: number;
   readonly due: number;
@@ -18,6 +20,8 @@ export interface QueueStats {
   /** Runs that were cut short, by a stop or a lost lease. */
   readonly aborted: number;
   readonly deadLetters: number;
+  /** How many runs have not ended when they should have, by reason; and 1 for places that are all stuck. */
+  readonly overdue: Readonly<Record<string, number>>;
   /** Runs a second over the last ten seconds. */
   readonly rate: number;
   /** From the due time to the start, over the last runs; undefined before the first. */

@@ -1,23 +1,31 @@
 import type { Clock } from "../clock";
-import { readAssignment, readQueueRecord, requireId, type Assignment, type QueueRecord } from "../rules/queue-record";
+import {
+  isCopy,
+  readAssignment,
+  readQueueRecord,
+  requireId,
+  type Assignment,
+  type IntakeMark,
+  type QueueRecord,
+} from "../rules/queue-record";
 import type { Entry, RevisionMap } from "../store";
 import type { QueueSettings } from "./options";
 import type { AssignedTask } from "./queue-api";
 import { applySchema } from "./schema";
+import { Removals } from "./removals";
+import type { Shard } from "./shard";
 import type { Shards } from "./shards";
 import { writeSurely, type SureAnswer } from "./sure-write";
 
 /** Partitions listed ahead of the one whose tasks are being given out. */
 const listedAtOnce = 4;
 
-/** A message of a producer, as a record remembers it. */
-export type IntakeMark = NonNullable<QueueRecord["intake"]>;
-
 /** What anybody may do with the tasks of a queue: each of these is one conditional write on the task's record. */
 export class AssignedTasks {
   readonly #settings: QueueSettings;
   readonly #shards: Shards;
   readonly #clock: Clock;
+  readonly #removals = new Removals();
   /** Whether the task that was assigned last was there before. */
   #meetsKnown = false;
 
@@ -28,26 +36,51 @@ export class AssignedTasks {
   }
 
   /**
-   * @param intake the message that asks for it: one that went into the record before, or came before one that did,
-   *   changes nothing.
+   * @param intake the message of a producer that asks for it. It changes nothing if it, a copy of it, or a later message
+   *   is already in the record.
+   * @param window for how many milliseconds an equal message is a copy.
    */
-  async assign(assignment: Assignment, intake?: IntakeMark): Promise<"created" | "updated"> {
+  async assign(assignment: Assignment, intake?: IntakeMark, window = 0): Promise<"created" | "updated"> {
     const record = readAssignment(assignment, this.#clock.now(), this.#shards.bucket);
     await applySchema(this.#settings.schema, record.payload);
     if (intake !== undefined) record.intake = intake;
-    return this.#store(record);
+    return this.#store(record, window);
   }
 
   async remove(id: string, intake?: IntakeMark): Promise<boolean> {
     const { shard, key } = this.#shards.place(requireId(id));
     const { map } = shard.tasks;
     for (let entry = await map.get(key); entry !== undefined;) {
-      if (intake !== undefined && isOlder(intake, readQueueRecord(entry.value))) return true;
+      const record = readQueueRecord(entry.value);
+      if (intake !== undefined && isOlder(intake, record)) return true;
+      if (intake === undefined && record?.intake?.content !== undefined) await this.#removals.announce(shard);
       const written = await writeSurely(map, key, undefined, entry.revision);
       if (written.ok) return true;
       entry = written.entry;
     }
     return false;
+  }
+
+  /**
+   * Whether only runs have touched the task since the message with this content went into it. One that is gone may have
+   * run, or have been removed: `removals` tells.
+   */
+  async isAsAccepted(id: string, content: string | undefined): Promise<boolean> {
+    const { shard, key } = this.#shards.place(id);
+    const entry = await shard.tasks.map.get(key);
+    return entry === undefined || readQueueRecord(entry.value)?.intake?.content === content;
+  }
+
+  /** Changes when a task that came from a producer is removed by a call, where the task of this id lives. */
+  async removals(id: string): Promise<{ readonly shard: number; readonly count: number }> {
+    const { shard } = this.#shards.place(id);
+    return { shard: shard.index, count: await this.#removals.count(shard) };
+  }
+
+  /** The same of every store that could be opened. */
+  allRemovals(): Promise<{ readonly shard: number; readonly count: number }[]> {
+    const count = async (shard: Shard) => ({ shard: shard.index, count: await this.#removals.count(shard) });
+    return Promise.all(this.#shards.all.map(count));
   }
 
   async get(id: string): Promise<AssignedTask | undefined> {
@@ -65,6 +98,8 @@ export class AssignedTasks {
       const record = entry && readQueueRecord(entry.value);
       const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
       delete next.retryAt;
+      delete next.past;
+      delete next.unlettered;
       const written = await writeSurely(shard.tasks.map, key, JSON.stringify(next), entry?.revision ?? 0);
       if (written.ok) return;
     }
@@ -96,14 +131,14 @@ export class AssignedTasks {
     return tasks;
   }
 
-  async #store(record: QueueRecord): Promise<"created" | "updated"> {
+  async #store(record: QueueRecord, window: number): Promise<"created" | "updated"> {
     const { shard, key } = this.#shards.place(record.id);
     const { map } = shard.tasks;
     // The way with fewer requests is the other one for new tasks than for known ones, and mostly many of a kind come.
     const first: SureAnswer = this.#meetsKnown
       ? { ok: false, entry: await map.get(key) }
       : await writeSurely(map, key, JSON.stringify(record), 0);
-    const outcome = first.ok ? "created" : await this.#storeOver(record, map, key, first.entry);
+    const outcome = first.ok ? "created" : await this.#storeOver(record, window, map, key, first.entry);
     this.#meetsKnown = outcome === "updated";
     return outcome;
   }
@@ -111,22 +146,34 @@ export class AssignedTasks {
   /** Over what stands there, if something does. */
   async #storeOver(
     record: QueueRecord,
+    window: number,
     map: RevisionMap,
     key: string,
     found: Entry | undefined,
   ): Promise<"created" | "updated"> {
     for (let entry = found; ;) {
       const old = entry && readQueueRecord(entry.value);
-      if (record.intake !== undefined && isOlder(record.intake, old)) return "updated";
+      if (record.intake !== undefined && isSettled(record.intake, old, window)) return "updated";
       const next: QueueRecord = { ...record };
       // Who runs it goes on running it, and finds the newer definition when it has ended.
       if (old?.run !== undefined) next.run = old.run;
-      if (old?.intake !== undefined && next.intake === undefined) next.intake = old.intake;
+      // What it may have killed, another definition of it may kill too: it is tried apart from others first.
+      if (old?.suspect !== undefined) next.suspect = old.suspect;
+      if (old?.intake !== undefined && next.intake === undefined) {
+        const { epoch, sequence } = old.intake;
+        next.intake = { epoch, sequence };
+      }
       const answer = await writeSurely(map, key, JSON.stringify(next), entry?.revision ?? 0);
       if (answer.ok) return entry === undefined ? "created" : "updated";
       ({ entry } = answer);
     }
   }
+}
+
+/** Whether nothing is left to be done for the message: a copy of it, it or a later one is in the record. */
+function isSettled(intake: IntakeMark, record: QueueRecord | undefined, window: number): boolean {
+  if (isOlder(intake, record)) return true;
+  return record?.intake !== undefined && isCopy(intake, record.intake, window);
 }
 
 /** Whether the message went into the record already, or one after it did. */

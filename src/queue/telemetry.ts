@@ -26,7 +26,11 @@ export function observeQueues(queues: () => readonly Queue[]): () => void {
   const partitions = meter.createObservableGauge("ostinato.queue.partitions", {
     description: "Partitions that this node owns.",
   });
-  const all = [depth, runs, deadLetters, lateness, partitions];
+  const unserved = meter.createObservableGauge("ostinato.queue.partitions.unserved", {
+    description:
+      "Partitions, whoever owns them, that nobody has served for longer than two leases, as this node sees it.",
+  });
+  const all = [depth, runs, deadLetters, lateness, partitions, unserved];
   const observe: BatchObservableCallback = (result) => {
     for (const { name: queue, stats } of queues().map((each) => ({ name: each.name, stats: each.stats() }))) {
       if (stats === undefined) continue;
@@ -36,6 +40,7 @@ export function observeQueues(queues: () => readonly Queue[]): () => void {
       }
       result.observe(deadLetters, stats.deadLetters, { queue });
       result.observe(partitions, stats.owned, { queue });
+      result.observe(unserved, stats.unserved, { queue });
       if (stats.lateness === undefined) continue;
       for (const quantile of ["p50", "p95", "p99"] as const) {
         result.observe(lateness, stats.lateness[quantile] / 1_000, { queue, quantile });

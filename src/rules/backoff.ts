@@ -1,5 +1,5 @@
 import { parseDuration, type Duration } from "../duration";
-import { refuse, refuseUnknown, requireInteger, requireNumber } from "../validate";
+import { readOptions, requireInteger, requireNumber } from "../validate";
 
 /** How long to wait between the attempts of failing work, and how often to try. */
 export interface RetryOptions {
@@ -32,12 +32,9 @@ const longestByDefault = 300_000;
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
-export function parseRetry(option: string, given: unknown = {}): Retry {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    refuse(option, `an object of ${names.join(", ")}`, given);
-  }
-  refuseUnknown(option, given, names);
-  const { initialDelay = "1s", maxDelay, factor = 2, jitter = 0.2, limit = Infinity } = given as RetryOptions;
+export function parseRetry(option: string, given: unknown = {}, defaults: RetryOptions = {}): Retry {
+  const read = readOptions(option, given as RetryOptions, names, { expected: `an object of ${names.join(", ")}` });
+  const { initialDelay = "1s", maxDelay, factor = 2, jitter = 0.2, limit = Infinity } = { ...defaults, ...read };
   const first = parseDuration(`${option}.initialDelay`, initialDelay, { min: 0 });
   return {
     initialDelay: first,

@@ -1,5 +1,5 @@
 import { parseDuration, type Duration } from "../duration";
-import { refuse, refuseUnknown, requireInteger } from "../validate";
+import { readOptions, requireInteger } from "../validate";
 
 /** How many restarts within which time a supervisor allows. */
 export interface IntensityOptions {
@@ -19,9 +19,9 @@ export interface Intensity {
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
 export function parseIntensity(option: string, given: unknown = {}): Intensity {
-  if (typeof given !== "object" || given === null) refuse(option, "an object of restarts, within", given);
-  refuseUnknown(option, given, ["restarts", "within"]);
-  const { restarts = 3, within = "5s" } = given as IntensityOptions;
+  const { restarts = 3, within = "5s" } = readOptions(option, given as IntensityOptions, ["restarts", "within"], {
+    expected: "an object of restarts, within",
+  });
   return {
     restarts: requireInteger(`${option}.restarts`, restarts, 0, Infinity),
     within: parseDuration(`${option}.within`, within),

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock";
 import { OstinatoError } from "../errors";
 
 /**
@@ -117,6 +118,20 @@ export function retryPause(lease: number): number {
   return lease / 24;
 }
 
+/** A moment that the windows of a holder count from: the start of an attempt, by both clocks. */
+export interface Moment {
+  /** On the monotonic clock. */
+  readonly startedAt: number;
+  /** Wall less monotonic clock. */
+  readonly skew: number;
+}
+
+/** This moment. */
+export function momentOf(clock: Clock): Moment {
+  const startedAt = clock.monotonic();
+  return { startedAt, skew: clock.now() - startedAt };
+}
+
 /**
  * May the machine have slept since the attempt? Each skew is a wall reading less the monotonic reading of the same
  * moment. A wall that somebody set looks the same and ends the tenure too: losing one too many does no harm.
@@ -125,13 +140,23 @@ export function sleptSince(skewThen: number, skewNow: number, lease: number): bo
   return Math.abs(skewNow - skewThen) > Math.min(jumpTolerance, lease / 3);
 }
 
+/**
+ * Why a holder must stop now, if it must: work may begin, and go on, only while this is undefined.
+ *
+ * @param since the start of the last attempt that succeeded.
+ */
+export function mustStop(since: Moment, now: Moment, lease: number): "slept" | "lapsed" | undefined {
+  if (sleptSince(since.skew, now.skew, lease)) return "slept";
+  return now.startedAt >= stopAt(since.startedAt, lease) ? "lapsed" : undefined;
+}
+
 /** What a record that was read again says about writes without an answer. */
 export type Whose =
   /** This tenure's, and as this attempt wrote it: the lease counts from the start of that attempt. */
-  | { readonly mine: true; readonly startedAt: number }
+  | { readonly mine: true; readonly since: Moment }
   /** This tenure's, as it stood before: no attempt has been applied, yet. */
-  | { readonly mine: true; readonly startedAt: undefined }
-  | { readonly mine: false };
+  | { readonly mine: true; readonly since: undefined }
+  | { readonly mine: false; readonly holder: string | undefined };
 
 /**
  * @param attempts start of each attempt of this tenure whose answer never came, by the `renewals` that it wrote.
@@ -139,10 +164,10 @@ export type Whose =
 export function wasItMine(
   record: LeaseFields | undefined,
   tenure: Pick<LeaseFields, "holder" | "boot" | "tenure">,
-  attempts: ReadonlyMap<number, number>,
+  attempts: ReadonlyMap<number, Moment>,
 ): Whose {
   const mine = record?.holder === tenure.holder && record.boot === tenure.boot && record.tenure === tenure.tenure;
-  return mine ? { mine, startedAt: attempts.get(record.renewals) } : { mine: false };
+  return mine ? { mine, since: attempts.get(record.renewals) } : { mine: false, holder: record?.holder };
 }
 
 /** What a failed write tells: nothing has happened, nobody knows, or it is of no use to try again. */

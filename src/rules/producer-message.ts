@@ -48,6 +48,20 @@ function isDay(day: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
 }
 
+/** Only with such an exponent, or so many digits, can a number of JSON be beyond what a double holds. */
+const mayOverflow = /[eE]\+?\d{3}|\d{300}/;
+
+/** Without recursion: a text may be nested as deep as it is long. */
+function holdsInfinity(given: unknown): boolean {
+  const open: unknown[] = [given];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (value === Infinity || value === -Infinity) return true;
+    if (typeof value === "object" && value !== null) for (const each of Object.values(value)) open.push(each);
+  }
+  return false;
+}
+
 function readObject(text: string, example: string): Record<string, unknown> {
   let given: unknown;
   try {
@@ -55,6 +69,9 @@ function readObject(text: string, example: string): Record<string, unknown> {
   } catch (cause) {
     const { message } = cause as Error;
     throw new OstinatoError("ERR_INVALID_PAYLOAD", `it is no JSON: ${message}`, { cause });
+  }
+  if (mayOverflow.test(text) && holdsInfinity(given)) {
+    throw new OstinatoError("ERR_INVALID_PAYLOAD", "it holds a number that is too large: send it as a string");
   }
   if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as Record<string, unknown>;
   throw new OstinatoError("ERR_INVALID_OPTION", `it is no object such as ${example}`);

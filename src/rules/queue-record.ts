@@ -1,8 +1,12 @@
 import { OstinatoError } from "../errors";
+import { read } from "../foreign";
 import { parseDuration, type Duration } from "../duration";
 import type { Schedule } from "../schedule";
 import { cron as cronSchedule } from "../schedules/cron";
-import { refuse, refuseUnknown } from "../validate";
+import { readOptions, refuse, requireName } from "../validate";
+import { requireJson } from "../payload";
+import type { Past } from "./attempts";
+import type { Suspect } from "./suspects";
 
 /** What `assign` takes. */
 export interface Assignment<P = unknown> {
@@ -33,26 +37,61 @@ export interface QueueRecord {
   attempt: number;
   retryAt?: number;
   /** Who runs it, under which tenure of the partition; absent while nobody does. */
-  run?: { id: string; owner: number; node: string };
-  /** The last message of a producer that went into it, and when the stream that numbers them was made. */
-  intake?: { epoch: number; sequence: number };
+  run?: {
+    id: string;
+    owner: number;
+    node: string;
+    /** Which execution of the queue, and since when. */
+    by?: string;
+    at?: number;
+    /** As a suspect: how many run with nothing else in their process; 0: among others. */
+    group?: number;
+    /** The process has given it up because it stops. */
+    left?: true;
+  };
+  /** Present while it may have killed a process. */
+  suspect?: Suspect;
+  /** The attempts before this one; absent before the first that did not succeed. */
+  past?: Past;
+  /** It was given up, and its dead letter could not be stored yet. */
+  unlettered?: { reason: "failed" | "discarded" | "crashed"; error: string; code?: string };
+  /** The last message of a producer that went into it. */
+  intake?: IntakeMark;
+}
+
+/** A producer's message, as a record and the memory of what was accepted keep it. */
+export interface IntakeMark {
+  /** When the stream that numbers the messages was made. */
+  epoch: number;
+  sequence: number;
+  /** A fingerprint of the whole message; absent once somebody has assigned the task by a call. */
+  content?: string;
+  /** When the last of its copies was published: milliseconds of the server. */
+  published?: number;
+  /** Copies up to this sequence waited together with it. */
+  until?: number;
+}
+
+/** Whether a message is a copy of an earlier one: they waited together, or it came within `window` milliseconds. */
+export function isCopy(message: IntakeMark, of: IntakeMark, window: number): boolean {
+  if (message.content === undefined || message.content !== of.content) return false;
+  return waitedTogether(message, of) || (message.published ?? Infinity) - (of.published ?? 0) <= window;
+}
+
+export function waitedTogether(message: IntakeMark, of: IntakeMark): boolean {
+  return message.epoch === of.epoch && message.sequence <= (of.until ?? of.sequence);
 }
 
 /** What is done about times that were missed: one run for all (the first of them), none, or one for each. */
 export type QueueMisfire = "once" | "skip" | "all";
 
-const longestId = 512;
 const names = ["id", "payload", "at", "every", "cron", "timeZone"];
 
 /**
  * @throws OstinatoError ERR_INVALID_ID when it is not a non-empty text of at most 512 bytes.
  */
 export function requireId(id: unknown): string {
-  const bytes = typeof id === "string" ? Buffer.byteLength(id, "utf8") : 0;
-  if (bytes < 1 || bytes > longestId || /\p{Surrogate}/u.test(id as string)) {
-    refuse("id", `a non-empty text of at most ${longestId} bytes of UTF-8`, id, "ERR_INVALID_ID");
-  }
-  return id as string;
+  return requireName("id", id, "ERR_INVALID_ID");
 }
 
 /**
@@ -61,10 +100,10 @@ export function requireId(id: unknown): string {
  * @throws OstinatoError ERR_INVALID_ID, ERR_INVALID_OPTION, ERR_INVALID_DURATION, ERR_INVALID_PAYLOAD,
  *   ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */
-export function readAssignment(given: Assignment, now: number, bucket: number): QueueRecord {
-  if (typeof given !== "object" || (given as unknown) === null) refuse("assign", "an object", given);
-  refuseUnknown("assign", given, names);
-  const { at, every, cron, timeZone } = given;
+export function readAssignment(assigned: Assignment, now: number, bucket: number): QueueRecord {
+  const { at, every, cron, timeZone, ...given } = readOptions("assign", assigned, names, {
+    nullable: ["payload", "every"],
+  });
   const id = requireId(given.id);
   const first = at instanceof Date ? at.getTime() : at;
   if (first !== undefined && !(Number.isInteger(first) && Math.abs(first) <= 8.64e15)) {
@@ -74,8 +113,8 @@ export function readAssignment(given: Assignment, now: number, bucket: number): 
   if (timeZone !== undefined && cron === undefined) refuse("timeZone", "to be left out without cron", timeZone);
   const period = every === undefined ? undefined : parseDuration("every", every, { min: bucket });
   if (period !== undefined && !Number.isInteger(period)) refuse("every", "whole milliseconds", every);
-  requireJson(given.payload);
-  const record: QueueRecord = { v: 1, id, payload: given.payload, due: first ?? now, attempt: 0 };
+  const payload = requireJson(read(assigned, "payload"));
+  const record: QueueRecord = { v: 1, id, payload, due: first ?? now, attempt: 0 };
   if (period !== undefined) record.every = period;
   if (cron !== undefined) {
     record.cron = cron;
@@ -123,19 +162,11 @@ export function wakeAt({ due, retryAt }: QueueRecord): number {
 export function readQueueRecord(value: string): QueueRecord | undefined {
   try {
     const record = JSON.parse(value) as Partial<QueueRecord> | null;
-    const intact = record?.v === 1 && typeof record.id === "string" && Number.isFinite(record.due);
-    return intact ? (record as QueueRecord) : undefined;
+    if (record?.v !== 1 || typeof record.id !== "string") return undefined;
+    // JSON can spell an infinite number (1e999). A task that waits for ever would be lost without a word.
+    const { due, retryAt = due } = record;
+    return Number.isFinite(due) && Number.isFinite(retryAt) ? (record as QueueRecord) : undefined;
   } catch {
     return undefined;
   }
-}
-
-function requireJson(payload: unknown): void {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(payload);
-  } catch (cause) {
-    throw new OstinatoError("ERR_INVALID_PAYLOAD", "payload: it cannot be written as JSON", { cause });
-  }
-  if (text === undefined) refuse("payload", "a JSON value", payload, "ERR_INVALID_PAYLOAD");
 }

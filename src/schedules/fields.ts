@@ -1,11 +1,11 @@
-import { refuse } from "../validate";
+import { readOptions, refuse } from "../validate";
 import { requireZone } from "./zone-names";
 import type { Zone } from "./zoned";
 
 /** A time of day in a time zone. */
 export interface TimeOfDay {
-  /** 0 to 23. */
-  hour: number;
+  /** 0 to 23; default 0. */
+  hour?: number;
   /** 0 to 59; default 0. */
   minute?: number;
   /** 0 to 59; default 0. */
@@ -37,17 +37,14 @@ export function requireField(field: string, value: unknown, min: number, max: nu
 
 /** Refuses what is not an object, and names of fields that nobody reads. */
 export function requireFields<T extends object>(what: string, given: T, known: readonly string[]): T {
-  if (typeof given !== "object" || (given as unknown) === null || Array.isArray(given)) {
-    refuseField(what, `an object of ${known.join(", ")}`, given);
-  }
-  for (const name of Object.keys(given)) {
-    if (!known.includes(name)) refuseField(what, `fields among ${known.join(", ")}`, name);
-  }
-  return given;
+  return readOptions(what, given, known, {
+    expected: `an object of ${known.join(", ")}`,
+    code: "ERR_INVALID_SCHEDULE",
+  });
 }
 
 export function requireTimeOfDay(what: string, given: TimeOfDay): CheckedTimeOfDay {
-  const { hour, minute = 0, second = 0, timeZone } = given;
+  const { hour = 0, minute = 0, second = 0, timeZone } = given;
   requireField(`${what}.hour`, hour, 0, 23);
   requireField(`${what}.minute`, minute, 0, 59);
   requireField(`${what}.second`, second, 0, 59);

@@ -10,7 +10,8 @@ export interface MonthlyOptions extends TimeOfDay {
 }
 
 /**
- * Once a month: `monthly({ day: 31, hour: 12 })` runs on every month's last day. Gaps and overlaps as with {@link daily}.
+ * Once a month: `monthly({ day: 31, hour: 12 })` runs on every month's last day. Without a time, at midnight. Gaps and
+ * overlaps as with {@link daily}.
  *
  * @throws OstinatoError ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */

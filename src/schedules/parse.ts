@@ -1,6 +1,6 @@
 import type { Duration } from "../duration";
 import type { Schedule } from "../schedule";
-import { show } from "../validate";
+import { readOptions, show } from "../validate";
 import { OstinatoError } from "../errors";
 import { cron, type CronOptions } from "./cron";
 import { daily } from "./daily";
@@ -21,7 +21,7 @@ const forms = [
   'a duration such as "1h" or "every 90s"',
   '"daily 12:00"',
   '"weekly mon,thu 09:30"',
-  '"monthly 31 12:00:30"',
+  '"monthly 31 12:00:30" (without a time: midnight)',
   'or a schedule as in code: interval("1h"), daily({ hour: 12 })',
 ].join(", ");
 
@@ -32,13 +32,15 @@ const forms = [
  */
 export function parseSchedule(text: string, options: ParseScheduleOptions = {}): Schedule {
   const given = typeof text === "string" && text.length <= 2_000 ? text.trim() : "";
-  const zoned = options.timeZone === undefined ? {} : { timeZone: options.timeZone };
+  const { timeZone } = readOptions("parseSchedule", options, ["timeZone"]);
+  const zoned = timeZone === undefined ? {} : { timeZone };
   const call = readCall(given);
   if (call !== undefined) return fromCall(call.name, call.args, zoned) ?? refuseText(text);
   const words = given.split(/\s+/);
   const kind = words[0]?.toLowerCase() ?? "";
-  if (kind === "daily" && words.length === 2) return daily({ ...timeOfDay(words[1], text), ...zoned });
-  if (kind === "weekly" && words.length === 3) {
+  const namesDay = words.length === 3 || (words.length === 2 && !given.includes(":"));
+  if (kind === "daily" && words.length <= 2) return daily({ ...timeOfDay(words[1], text), ...zoned });
+  if (kind === "weekly" && namesDay) {
     const day = (words[1] as string).split(",").map((each) => (/^\d$/.test(each) ? Number(each) : each));
     return weekly({
       day: day as WeeklyOptions["day"],
@@ -46,7 +48,7 @@ export function parseSchedule(text: string, options: ParseScheduleOptions = {}):
       ...zoned,
     });
   }
-  if (kind === "monthly" && words.length === 3) {
+  if (kind === "monthly" && namesDay) {
     const day = words[1]?.toLowerCase() === "last" ? -1 : Number(words[1]);
     return monthly({ day, ...timeOfDay(words[2], text), ...zoned });
   }
@@ -61,19 +63,20 @@ type Zoned = Pick<CronOptions, "timeZone">;
 /** Arguments go on unchecked: the schedules refuse what is wrong themselves. */
 function fromCall(name: string, args: readonly Literal[], zoned: Zoned): Schedule | undefined {
   const [first, second = {}] = args as unknown[];
+  if (name === "daily" && args.length === 0) return daily(zoned);
   if (args.length === 0 || args.length > 2) return undefined;
   if (name === "interval") return interval(first as Duration, second as IntervalOptions);
   if (name === "cron") return cron(first as string, { ...zoned, ...(second as CronOptions) });
   if (args.length !== 1) return undefined;
   const fields = typeof first === "object" && !Array.isArray(first) ? { ...zoned, ...first } : first;
-  if (name === "daily") return daily(fields as TimeOfDay);
+  if (name === "daily") return daily(fields);
   if (name === "weekly") return weekly(fields as WeeklyOptions);
   if (name === "monthly") return monthly(fields as MonthlyOptions);
   return undefined;
 }
 
-function timeOfDay(word: string | undefined, text: string): Required<Omit<TimeOfDay, "timeZone">> {
-  const match = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(word ?? "");
+function timeOfDay(word = "00:00", text: string): Required<Omit<TimeOfDay, "timeZone">> {
+  const match = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(word);
   if (match === null) return refuseText(text);
   const [, hour, minute, second = "0"] = match;
   return { hour: Number(hour), minute: Number(minute), second: Number(second) };

@@ -11,7 +11,8 @@ export interface WeeklyOptions extends TimeOfDay {
 }
 
 /**
- * Once a week, or on several days of it: `weekly({ day: "monday", hour: 9 })`. Gaps and overlaps as with {@link daily}.
+ * Once a week, or on several days of it: `weekly({ day: "monday", hour: 9 })`. Without a time, at midnight. Gaps and
+ * overlaps as with {@link daily}.
  *
  * @throws OstinatoError ERR_INVALID_SCHEDULE, ERR_INVALID_TIME_ZONE
  */

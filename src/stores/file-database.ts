@@ -1,9 +1,10 @@
-import { mkdirSync, realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Database, RootDatabase } from "lmdb";
 import { OstinatoError } from "../errors";
 import { checkDataFile } from "./file-check";
 import { commitError, pathError } from "./file-errors";
+import { prepareFolder } from "./file-path";
 import { readCounters, writeCounters, type Counters } from "./file-records";
 
 const format = "1";
@@ -36,10 +37,15 @@ export class FileDatabase {
   private committing: Promise<void> | undefined;
   private batchCounters = new Map<string, Counters>();
   private users = 0;
+  /** A transaction has been asked for, and waits in another thread for this one to say what is to be written. */
+  private isAwaited = false;
+  private readonly onExit = (): void => {
+    if (this.isAwaited) endAtOnce();
+  };
 
   private constructor(readonly path: string) {
     this.dataFile = join(path, "data.mdb");
-    if (statSync(this.dataFile, { throwIfNoEntry: false })) checkDataFile(path, this.dataFile);
+    checkDataFile(path, this.dataFile);
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- the native module is loaded by those who use it
     const lmdb = require("lmdb") as typeof import("lmdb");
     this.root = lmdb.open<string, Buffer>({
@@ -58,13 +64,13 @@ export class FileDatabase {
     this.graves = table("graves");
     this.countersTable = table("counters");
     this.created = this.root.transactionSync(() => this.checkFormat());
+    process.on("exit", this.onExit);
   }
 
   /** The database of this folder, shared by every store of the process that names it. */
   static open(path: string): FileDatabase {
     try {
-      mkdirSync(path, { recursive: true });
-      const real = realpathSync(path);
+      const real = prepareFolder(path, warnOnce);
       let database = opened.get(real);
       if (!database) opened.set(real, (database = new FileDatabase(real)));
       database.users += 1;
@@ -80,6 +86,7 @@ export class FileDatabase {
     opened.delete(this.path);
     while (this.committing) await this.committing;
     await this.root.close();
+    process.off("exit", this.onExit);
   }
 
   /** Makes reads see every commit so far, those of other processes included. */
@@ -122,6 +129,7 @@ export class FileDatabase {
     while (this.waiting.length > 0) {
       let batch: Pending[] = [];
       try {
+        this.isAwaited = true;
         await this.root.childTransaction(() => {
           batch = this.waiting;
           this.waiting = [];
@@ -131,9 +139,11 @@ export class FileDatabase {
             this.countersTable.putSync(Buffer.from(map), writeCounters(counters));
           }
         });
+        this.isAwaited = false;
         for (const pending of batch) pending.settle();
         for (const listener of this.afterCommit) listener();
       } catch (thrown) {
+        this.isAwaited = false;
         if (batch.length === 0) [batch, this.waiting] = [this.waiting, []];
         const error = await commitError(this.path, thrown);
         for (const pending of batch) pending.fail(error);
@@ -162,3 +172,20 @@ export class FileDatabase {
 }
 
 const opened = new Map<string, FileDatabase>();
+
+const warned = new Set<string>();
+
+function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  process.emitWarning(message, { code: "OSTINATO_FILE_MODE" });
+}
+
+/**
+ * `process.exit()` joins lmdb's thread, which waits for this one while a transaction begins: the process would hang for
+ * ever and keep every other process from writing. It is killed once all other listeners have run.
+ */
+function endAtOnce(): void {
+  const exiting = process as NodeJS.Process & { reallyExit: () => void };
+  exiting.reallyExit = () => process.kill(process.pid, "SIGKILL");
+}

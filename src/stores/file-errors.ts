@@ -1,23 +1,35 @@
 import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { getSystemErrorName } from "node:util";
 import { OstinatoError, toError } from "../errors";
 
 const lmdbInvalid = new Set([-30794, -30793, -30796, -30797]); // version, invalid, corrupted, page not found
 const lmdbFull = new Set([-30792, -30785]); // map full, page full
 const shortWrite = 5; // EIO
 const probeBytes = 1 << 20;
+/** As much of a path as an error shows. */
+const longestPath = 300;
+
+/** What a file system says of a path that will never do: too long, with a zero byte, no place for files. */
+const unusable = [
+  ...["ENOENT", "ENAMETOOLONG", "ELOOP", "EINVAL", "EISDIR", "ENXIO", "ENODEV", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"],
+  ...["EXDEV", "EILSEQ", "ENOTEMPTY", "ETXTBSY", "ERR_INVALID_ARG_VALUE", "ENOLCK"],
+];
 
 /** Says what went wrong at the path and what to do about it. `undefined` for what the path is not to blame for. */
-export function pathError(path: string, thrown: unknown): OstinatoError {
+export function pathError(given: string, thrown: unknown): OstinatoError {
   if (thrown instanceof OstinatoError) return thrown;
+  const path = given.length > longestPath ? `${given.slice(0, longestPath)}…` : given;
   const cause = toError(thrown);
   const { code } = cause as Error & { code?: unknown };
   if (code === shortWrite) {
-    const refusal = tryToWrite(path);
-    if (refusal) return pathError(path, refusal);
+    const refusal = tryToWrite(given);
+    if (refusal) return pathError(given, refusal);
   }
   const text = cause.message;
-  const is = (...names: string[]) => names.some((name) => code === name || text.includes(name));
+  // lmdb gives the system's number, Node its name.
+  const name = typeof code === "number" && code > 0 ? getSystemErrorName(-code) : code;
+  const is = (...names: string[]) => names.some((one) => name === one || text.includes(one));
   if (
     (typeof code === "number" && lmdbFull.has(code)) ||
     is("ENOSPC", "EDQUOT", "EFBIG", "No space left", "File too large", "MDB_MAP_FULL", "quota exceeded")
@@ -55,8 +67,8 @@ export function pathError(path: string, thrown: unknown): OstinatoError {
       cause,
     );
   }
-  if (is("ENOENT", "ENAMETOOLONG", "ELOOP", "EINVAL")) {
-    return error("ERR_STORE_PATH", `${path}: the path cannot be used (${text}); choose another`, cause);
+  if (is(...unusable)) {
+    return error("ERR_STORE_PATH", `${path}: the path cannot be used (${String(name)}); choose another`, cause);
   }
   return error("ERR_STORE_UNAVAILABLE", `${path}: ${text}; nothing was changed`, cause);
 }
@@ -74,7 +86,8 @@ export async function commitError(path: string, thrown: unknown): Promise<Ostina
 function tryToWrite(path: string): unknown {
   const probe = join(path, `probe-${String(process.pid)}`);
   try {
-    const descriptor = openSync(probe, "w");
+    rmSync(probe, { force: true });
+    const descriptor = openSync(probe, "wx", 0o600);
     try {
       writeSync(descriptor, Buffer.alloc(probeBytes), 0, probeBytes, statSync(join(path, "data.mdb")).size);
     } finally {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Store } from "../store";
-import { refuseUnknown, requireString } from "../validate";
+import { readOptions, requireString } from "../validate";
 import { checkMapName, closedError } from "./arguments";
 import { FileDatabase } from "./file-database";
 import { FileMap } from "./file-map";
@@ -15,8 +15,8 @@ export interface FileStoreOptions {
  * machine share. A write is acknowledged when it is committed: a killed process loses none.
  * `open()` rejects with ERR_STORE_PATH, ERR_STORE_CORRUPT or ERR_NEWER_VERSION; writes with ERR_STORE_FULL.
  */
-export function fileStore(options: FileStoreOptions): Store {
-  refuseUnknown("fileStore", options, ["path"]);
+export function fileStore(given: FileStoreOptions): Store {
+  const options = readOptions("fileStore", given, ["path"]);
   const path = resolve(requireString("path", options.path));
   const description = `file ${path}`;
   const maps = new Map<string, FileMap>();

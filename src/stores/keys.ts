@@ -23,11 +23,16 @@ export function isHashed(encoded: string): boolean {
   return encoded.includes("=h");
 }
 
-/** The key, or undefined if only its hash is in the subject. */
+/** The key, or undefined if only its hash is in the subject, or if another program made the subject in its own way. */
 export function decodeKey(encoded: string): string | undefined {
-  if (!encoded.includes("=")) return encoded;
+  if (plain.test(encoded)) return encoded;
   if (encoded.includes("=h")) return undefined;
-  return encoded.split(".").map(decodePart).join(".");
+  try {
+    const key = encoded.split(".").map(decodePart).join(".");
+    return encodeKey(key) === encoded ? key : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The subject that every key under the prefix matches; others may match too. */

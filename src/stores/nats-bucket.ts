@@ -11,7 +11,12 @@ const maxConsumers = 5000;
 export class NatsBucket extends NatsStream {
   readonly subjects: string;
 
-  constructor(link: NatsLink, map: string) {
+  constructor(
+    link: NatsLink,
+    map: string,
+    /** Told when the stream is another one than before. */
+    private readonly onRenewal: () => void = () => undefined,
+  ) {
     const bucket = `${link.settings.namespace}_${map}`;
     super(link, "bucket", `KV_${bucket}`);
     // What was checked on one server may not hold for the next, or for a stream that was restored meanwhile.
@@ -24,6 +29,10 @@ export class NatsBucket extends NatsStream {
   /** Whether the server removes deletion marks by itself when their time is over. */
   get expiresMarks(): boolean {
     return this.known?.config["allow_msg_ttl"] === true && supportsMessageTtl(this.link.serverVersion);
+  }
+
+  protected override renewed(): void {
+    this.onRenewal();
   }
 
   protected wanted(): StreamConfig {

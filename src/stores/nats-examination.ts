@@ -1,7 +1,8 @@
 import type { Clock } from "../clock";
+import { isArray, readOpenOptions, refuse } from "../validate";
 import { systemClock } from "../clocks/system";
 import { toError, type OstinatoError } from "../errors";
-import { withoutSecrets } from "./nats-address";
+import { httpAddress, type HttpAddress } from "../rules/address";
 import {
   asOurs,
   examineBucket,
@@ -11,13 +12,15 @@ import {
   writeTo,
   type BucketExamination,
 } from "./nats-bucket-examination";
+import { safeCause } from "./nats-address";
+import { examineInboxes, type InboxExamination } from "./nats-inbox-examination";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
 import type { StoredMessage } from "./nats-records";
 import type { VersionWarning } from "./nats-versions";
 
-export type { BucketExamination };
+export type { BucketExamination, InboxExamination };
 
 export interface NatsExaminationOptions extends NatsStoreOptions {
   /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
@@ -40,6 +43,8 @@ export interface NatsExamination {
     readonly error?: OstinatoError;
   }[];
   readonly buckets: readonly BucketExamination[];
+  /** Where this user's answers come in, and whether it may read those of others. */
+  readonly inboxes?: InboxExamination;
   /** Milliseconds that each of a row of conditional writes took, ascending; empty where none was permitted. */
   readonly writes: readonly number[];
   /** Where those went: a bucket of the examination's own, or that of the leases; and why not to the former. */
@@ -62,9 +67,11 @@ const writes = 20;
  *   ERR_INVALID_OPTION
  */
 export async function examineNats(options: NatsExaminationOptions = {}): Promise<NatsExamination> {
-  const { monitor, queues, ...rest } = options;
+  const { monitor, queues, ...rest } = readOpenOptions("examineNats", options);
+  if (queues !== undefined && !isArray(queues)) refuse("queues", "a list of names", queues);
   for (const queue of queues ?? []) requireQueueName(queue);
   const settings = parseNatsOptions(rest, systemClock);
+  const monitorAt = monitor === undefined ? undefined : httpAddress("monitor", monitor);
   const link = new NatsLink(settings, () => undefined);
   await link.open();
   try {
@@ -80,8 +87,9 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
       asked: { replicas: settings.replicas, storage: settings.storage },
       servers,
       buckets,
+      inboxes: await examineInboxes(link),
       ...(await tryWrites(link, buckets)),
-      ...(monitor === undefined ? {} : await readSync(monitor, settings.clock)),
+      ...(monitorAt === undefined ? {} : await readSync(monitorAt, settings.clock)),
     };
   } finally {
     await link.close(() => Promise.resolve());
@@ -93,11 +101,10 @@ function clientVersion(): string {
   return (require("nats/package.json") as { version: string }).version;
 }
 
-async function lookAt(server: string, settings: NatsSettings): Promise<NatsExamination["servers"][number]> {
+async function lookAt(address: string, settings: NatsSettings): Promise<NatsExamination["servers"][number]> {
   let warning: VersionWarning | undefined;
-  const alone = { ...settings, connection: { ...settings.connection, servers: [server], reconnect: false } };
+  const alone = { ...settings, connection: { ...settings.connection, servers: [address], reconnect: false } };
   const link = new NatsLink(alone, (told) => (warning = told));
-  const address = withoutSecrets(server);
   try {
     await link.open();
     const { serverVersion: version, cluster } = link;
@@ -143,18 +150,21 @@ async function measure(link: NatsLink, map: NatsMap): Promise<Pick<NatsExaminati
   return { writes: sorted, clock: { aheadBy: wall - within - Date.parse(message.time), within } };
 }
 
-async function readSync(monitor: string, clock: Clock): Promise<Pick<NatsExamination, "syncEvery" | "monitorError">> {
+async function readSync(
+  { url, headers, secrets }: HttpAddress,
+  clock: Clock,
+): Promise<Pick<NatsExamination, "syncEvery" | "monitorError">> {
   const controller = new AbortController();
   const timer = clock.setTimeout(() => {
     controller.abort(new Error("no answer within 3 s"));
   }, 3_000);
   try {
-    const answer = await fetch(new URL("/jsz?config=true", monitor), { signal: controller.signal });
+    const answer = await fetch(new URL("/jsz?config=true", url), { signal: controller.signal, headers });
     const { config = {} } = (await answer.json()) as { config?: { sync_interval?: number; sync_always?: boolean } };
     if (config.sync_always === true) return { syncEvery: 0 };
     return config.sync_interval === undefined ? {} : { syncEvery: config.sync_interval / 1_000_000 };
   } catch (error) {
-    return { monitorError: toError(error) };
+    return { monitorError: safeCause(toError(error), secrets) };
   } finally {
     clock.clearTimeout(timer);
   }

@@ -1,5 +1,6 @@
 import type { Msg, MsgHdrs, NatsConnection, Subscription } from "nats";
 import type { Clock, TimerId } from "../clock";
+import { Fifo } from "../fifo";
 import { NoAnswer, type Silence } from "./nats-errors";
 
 /** Headers as the bytes they are on the wire: the client's own header objects cost more than the rest of a write. */
@@ -23,7 +24,7 @@ const noPayload = new Uint8Array(0);
  */
 export class NatsExchange {
   private readonly pending = new Map<number, Pending>();
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting = new Fifo<() => void>();
   /** What is to be sent once everything that happens at this moment has happened: in one write to the socket. */
   private gathered: (() => void)[] = [];
   private readonly prefix: string;
@@ -77,7 +78,7 @@ export class NatsExchange {
   suspend(reason: string): void {
     this.refusal = reason;
     this.failAll("cut", reason);
-    for (const send of this.waiting.splice(0)) send();
+    for (const send of this.waiting.drain()) send();
   }
 
   resume(): void {
@@ -96,7 +97,7 @@ export class NatsExchange {
   forbidAll(reason: string): void {
     this.deaf = reason;
     this.failAll("forbidden", reason);
-    for (const send of this.waiting.splice(0)) send();
+    for (const send of this.waiting.drain()) send();
   }
 
   /** Waits for the answers to what is on its way, then takes no more. */
@@ -165,7 +166,7 @@ export class NatsExchange {
   }
 
   private sendWaiting(): void {
-    while (this.waiting.length > 0 && this.pending.size + this.gathered.length < this.window) {
+    while (this.waiting.size > 0 && this.pending.size + this.gathered.length < this.window) {
       this.gather(this.waiting.shift() as () => void);
     }
   }

@@ -15,8 +15,17 @@ const conflictStatus = 409;
 /** What newer servers add to the last message of a request, which was counted. */
 const batchCompleted = "Batch Completed";
 
+/** Where in the stream a message is. */
+export interface Position {
+  readonly sequence: number;
+  /** The last sequence that the stream held when the message was delivered. */
+  readonly newest: number;
+  /** Milliseconds since 1970. */
+  readonly published: number;
+}
+
 export interface IntakeFeedListener {
-  message(message: Msg, sequence: number): void;
+  message(message: Msg, at: Position): void;
   /** What was asked for has come, or nothing more did: it can be asked again. */
   free(): void;
   /** Something was said: the feed lives. */
@@ -103,14 +112,15 @@ export class NatsIntakeFeed {
       this.takeStatus(message);
       return;
     }
-    const { stream, consumer } = position(message.reply ?? "");
+    const { stream, consumer, stored, pending } = position(message.reply ?? "");
     if (consumer !== this.delivered + 1) {
       this.breakOff(`message ${String(consumer)} came after message ${String(this.delivered)}`);
       return;
     }
     this.delivered = consumer;
     this.owed -= 1;
-    this.listener.message(message, stream);
+    const published = Math.floor(Number(stored) / nanoseconds);
+    this.listener.message(message, { sequence: stream, newest: stream + pending, published });
     if (this.owed <= 0) this.listener.free();
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock";
+import { Fifo } from "../fifo";
 
 /** How long a requester is believed to wait, in milliseconds. */
 export const requestAge = 30_000;
@@ -57,12 +58,15 @@ interface Item {
   readonly content: string;
   readonly value: string;
   readonly since: number;
+  isTaken: boolean;
 }
 
 /** Values that wait for their content to come, the oldest of it first; what is too much or too old is dropped. */
 class Waiting {
-  private readonly inOrder = new Set<Item>();
-  private readonly byContent = new Map<string, Item[]>();
+  /** With those that were taken since, until their turn comes. */
+  private readonly inOrder = new Fifo<Item>();
+  private readonly byContent = new Map<string, Fifo<Item>>();
+  private count = 0;
   private bytes = 0;
 
   constructor(
@@ -71,18 +75,19 @@ class Waiting {
   ) {}
 
   add(content: string, value: string): void {
-    const item = { content, value, since: this.clock.monotonic() };
-    this.inOrder.add(item);
-    const alike = this.byContent.get(content);
-    if (alike) alike.push(item);
-    else this.byContent.set(content, [item]);
+    const item = { content, value, since: this.clock.monotonic(), isTaken: false };
+    this.inOrder.push(item);
+    const alike = this.byContent.get(content) ?? new Fifo<Item>();
+    this.byContent.set(content, alike);
+    alike.push(item);
+    this.count += 1;
     this.bytes += sizeOf(item);
     this.drop();
   }
 
   take(content: string): string | undefined {
     this.drop();
-    const item = this.byContent.get(content)?.[0];
+    const item = this.byContent.get(content)?.peek();
     if (item) this.remove(item);
     return item?.value;
   }
@@ -90,25 +95,28 @@ class Waiting {
   clear(): void {
     this.inOrder.clear();
     this.byContent.clear();
+    this.count = 0;
     this.bytes = 0;
   }
 
   private drop(): void {
     const oldest = this.clock.monotonic() - this.limits.age;
-    for (const item of this.inOrder) {
-      const fits = this.inOrder.size <= this.limits.count && this.bytes <= this.limits.bytes;
-      if (fits && item.since >= oldest) break;
-      this.remove(item);
+    for (let item = this.inOrder.peek(); item !== undefined; item = this.inOrder.peek()) {
+      const fits = this.count <= this.limits.count && this.bytes <= this.limits.bytes;
+      if (!item.isTaken && fits && item.since >= oldest) break;
+      this.inOrder.shift();
+      if (!item.isTaken) this.remove(item);
     }
   }
 
   /** The item is the oldest of its content, whether it is taken or dropped. */
   private remove(item: Item): void {
-    this.inOrder.delete(item);
+    item.isTaken = true;
+    this.count -= 1;
     this.bytes -= sizeOf(item);
     const alike = this.byContent.get(item.content);
     alike?.shift();
-    if (alike?.length === 0) this.byContent.delete(item.content);
+    if (alike?.size === 0) this.byContent.delete(item.content);
   }
 }
 

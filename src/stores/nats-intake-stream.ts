@@ -1,18 +1,24 @@
 import { OstinatoError } from "../errors";
 import { subjectsOverlap, type ApiError } from "./nats-errors";
+import { requestAge } from "./nats-intake-replies";
 import type { NatsLink } from "./nats-link";
 import { NatsStream, type StreamConfig, type StreamInfo } from "./nats-stream";
 
 /** One reads at a time; the rest is room for those that were abandoned and not yet forgotten. */
 const maxConsumers = 100;
-/** Nanoseconds, the least that servers take: a producer's message ids are none of our business. */
-const duplicateWindow = 100_000_000;
+/**
+ * Nanoseconds in which a second message of the same `Nats-Msg-Id`, or of equal content, is a copy of the first: as long
+ * as a requester is believed to wait. Whoever assigns the same thing every minute means it.
+ */
+const duplicateWindow = requestAge * 1_000_000;
+const mostComplaints = 100;
 
 /** The stream that keeps what producers publish for one queue. */
 export class NatsIntakeStream extends NatsStream {
   /** What comes before the kind of a message in its subject. */
   readonly subjects: string;
-  private complaint: string | undefined;
+  private readonly complaints = new Set<string>();
+  private duplicateWindow = duplicateWindow;
 
   constructor(link: NatsLink, queue: string) {
     const { namespace } = link.settings;
@@ -27,10 +33,15 @@ export class NatsIntakeStream extends NatsStream {
     return info;
   }
 
-  /** Nobody else hears why nothing comes of it, or no answer goes out. */
+  /** For how many milliseconds a second message of the same name is the same message, as the stream was found. */
+  get window(): number {
+    return this.duplicateWindow / 1_000_000;
+  }
+
+  /** Reports, each reason once, why nothing comes of it, or no answer goes out: nobody else notices. */
   complain(reason: string): void {
-    if (this.complaint === reason) return;
-    this.complaint = reason;
+    if (this.complaints.has(reason) || this.complaints.size >= mostComplaints) return;
+    this.complaints.add(reason);
     process.emitWarning(`${this.name}: ${reason}`, { code: "OSTINATO_NATS_INTAKE" });
   }
 
@@ -68,6 +79,7 @@ export class NatsIntakeStream extends NatsStream {
   }
 
   protected check(found: StreamConfig): void {
+    this.duplicateWindow = Number(found["duplicate_window"] ?? 0);
     this.requireSame(found, ["retention", "storage", "max_msgs", "max_bytes", "max_msgs_per_subject", "no_ack"]);
     if (Number(found["max_age"] ?? 0) !== 0) this.wrong("max_age", found["max_age"], "0");
     this.requireUnset(found, ["mirror", "sources", "subject_transform"]);

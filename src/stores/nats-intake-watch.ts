@@ -2,8 +2,8 @@ import type { Msg } from "nats";
 import { toError, type OstinatoError } from "../errors";
 import type { IntakeMessage, Watch } from "../store";
 import { NoAnswer, readError } from "./nats-errors";
-import { NatsIntakeFeed } from "./nats-intake-feed";
-import type { NatsIntakeRequests } from "./nats-intake-requests";
+import { NatsIntakeFeed, type Position } from "./nats-intake-feed";
+import { messageIdOf, type NatsIntakeRequests } from "./nats-intake-requests";
 import type { NatsIntakeStream } from "./nats-intake-stream";
 import type { NatsLink } from "./nats-link";
 import { NatsRevival } from "./nats-revival";
@@ -113,8 +113,8 @@ export class NatsIntakeWatch implements Watch {
   private makeFeed(round: number, created: string): NatsIntakeFeed {
     const isMine = () => this.revival.isCurrent(round);
     return new NatsIntakeFeed(this.link, this.stream.name, {
-      message: (message, sequence) => {
-        if (isMine()) this.deliver(message, sequence, created);
+      message: (message, at) => {
+        if (isMine()) this.deliver(message, at, created);
       },
       free: () => {
         if (isMine()) this.ask();
@@ -128,7 +128,7 @@ export class NatsIntakeWatch implements Watch {
     });
   }
 
-  private deliver(message: Msg, sequence: number, created: string): void {
+  private deliver(message: Msg, { sequence, ...about }: Position, created: string): void {
     // A replica that lags may begin earlier than it was asked to.
     if (sequence <= this.position) return;
     this.position = sequence;
@@ -136,16 +136,19 @@ export class NatsIntakeWatch implements Watch {
     this.openBytes += message.data.length;
     const kind = message.subject.endsWith("remove") ? "remove" : "assign";
     const body = message.data;
+    const messageId = messageIdOf(message);
     let isAnswered = false;
     this.delivering(created, sequence);
     this.listener({
       kind,
       body,
       sequence,
+      ...about,
+      ...(messageId === undefined ? {} : { messageId }),
       answer: (text) => {
         if (isAnswered || this.closed) return;
         isAnswered = true;
-        this.requests.answer(kind, body, text);
+        this.requests.answer({ kind, body, sequence, messageId }, text);
       },
     });
   }

@@ -2,7 +2,7 @@ import type { TimerId } from "../clock";
 import { isOutage } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
-import type { Intake, IntakeMessage, Watch } from "../store";
+import type { Intake, IntakeMessage, RepeatedRequest, Watch } from "../store";
 import { refuse } from "../validate";
 import { NoAnswer, notFound, writeError } from "./nats-errors";
 import { requestAge } from "./nats-intake-replies";
@@ -47,6 +47,10 @@ export class NatsIntake implements Intake {
     return this.created === undefined ? 0 : Math.floor(Date.parse(this.created) / 1000);
   }
 
+  get window(): number {
+    return this.stream.window;
+  }
+
   async open(): Promise<void> {
     this.link.assertOpen();
     await this.link.ready();
@@ -57,8 +61,12 @@ export class NatsIntake implements Intake {
     this.stopReopening ??= this.link.onReturn(() => void this.reopen(0));
   }
 
-  consume(listener: (message: IntakeMessage) => void): Watch {
+  consume(
+    listener: (message: IntakeMessage) => void,
+    recall?: (request: RepeatedRequest) => { readonly text: string; readonly sequence: number } | undefined,
+  ): Watch {
     this.link.assertOpen();
+    this.requests.serve(recall);
     const watch: NatsIntakeWatch = new NatsIntakeWatch(
       this.link,
       this.stream,
@@ -68,7 +76,10 @@ export class NatsIntake implements Intake {
         this.created = created;
         this.delivered = { created, sequence };
       },
-      () => this.watches.delete(watch),
+      () => {
+        this.watches.delete(watch);
+        this.requests.serve(undefined);
+      },
     );
     this.watches.add(watch);
     this.link.settings.clock.clearTimeout(this.unhearing);

@@ -2,10 +2,11 @@ import type { Msg, MsgHdrs, NatsConnection, Status } from "nats";
 import { OstinatoError, toError } from "../errors";
 import type { StoreEvent } from "../store";
 import { closedError } from "./arguments";
-import { safeCause, withoutSecrets } from "./nats-address";
+import { safeCause } from "./nats-address";
 import { NoAnswer, type ApiError } from "./nats-errors";
 import { NatsExchange } from "./nats-exchange";
 import type { NatsSettings } from "./nats-options";
+import { inboxMark } from "./nats-reply-subjects";
 import { checkServerVersion, type VersionWarning } from "./nats-versions";
 
 /** Requests on their way at a time: enough to keep a server busy, few enough that a lease's renewal waits behind little. */
@@ -53,6 +54,16 @@ export class NatsLink {
   /** The name of the cluster that the server belongs to. */
   get cluster(): string | undefined {
     return this.connection?.info?.cluster;
+  }
+
+  /** Whether the server asks who connects. */
+  get hasUsers(): boolean {
+    return this.connection?.info?.auth_required === true;
+  }
+
+  /** Resolves when the server has taken everything that was sent before. */
+  async flush(): Promise<void> {
+    await this.connection?.flush();
   }
 
   open(): Promise<void> {
@@ -142,10 +153,13 @@ export class NatsLink {
     this.up = false;
   }
 
+  /** Marked as ours, so that no process of a queue can be made to send something there. */
   private newInbox(): string {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- as in connect()
     const { createInbox } = require("nats") as typeof import("nats");
-    return createInbox(this.settings.connection.inboxPrefix ?? "");
+    const inbox = createInbox(this.settings.connection.inboxPrefix ?? "");
+    const end = inbox.lastIndexOf(".") + 1;
+    return `${inbox.slice(0, end)}${inboxMark}${inbox.slice(end)}`;
   }
 
   private async connect(): Promise<void> {
@@ -210,13 +224,13 @@ export class NatsLink {
 
   private tell(type: StoreEvent["type"], server: string | undefined): void {
     for (const listener of [...this.listeners]) {
-      listener(server === undefined ? { type } : { type, server: withoutSecrets(server) });
+      listener(server === undefined ? { type } : { type, server });
     }
   }
 }
 
-function connectError({ description, connection }: NatsSettings, thrown: unknown): OstinatoError {
-  const cause = safeCause(toError(thrown), connection);
+function connectError({ description, secrets }: NatsSettings, thrown: unknown): OstinatoError {
+  const cause = safeCause(toError(thrown), secrets);
   const { code = "" } = cause;
   if (["AUTHORIZATION_VIOLATION", "AUTHENTICATION_EXPIRED", "ACCOUNT_EXPIRED", "BAD_AUTHENTICATION"].includes(code)) {
     return new OstinatoError("ERR_STORE_PERMISSION", `${description}: the server refused these credentials`, { cause });

@@ -3,7 +3,7 @@ import { sleep } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import { systemRandom } from "../identity";
 import { backoffDelay, parseRetry } from "../rules/backoff";
-import type { Entry, RevisionMap, Watch, WatchListener, Written } from "../store";
+import type { Entry, Renewal, RevisionMap, Watch, WatchListener, Written } from "../store";
 import { keyError } from "./arguments";
 import { encodeKey } from "./keys";
 import { NatsBucket } from "./nats-bucket";
@@ -31,8 +31,13 @@ export class NatsMap implements RevisionMap {
   constructor(
     private readonly link: NatsLink,
     name: string,
+    onRenewal: (renewal: Renewal) => void = () => undefined,
   ) {
-    this.bucket = new NatsBucket(link, name);
+    this.bucket = new NatsBucket(link, name, () => {
+      this.marks.forget();
+      onRenewal({ bucket: this.bucket.name, how: "recreated" });
+      for (const watch of this.watches) watch.refresh();
+    });
     this.marks = new NatsMarks(link, this.bucket.name);
   }
 
@@ -129,7 +134,8 @@ export class NatsMap implements RevisionMap {
   /** An update or a deletion at a revision, tried again only where the refusal may have been a false one. */
   private async replace(key: string, revision: number, write: () => Promise<Attempt>): Promise<Written> {
     await this.prepare(key);
-    if (!Number.isSafeInteger(revision) || revision < 1 || this.marks.has(revision)) return { ok: false };
+    if (!Number.isSafeInteger(revision) || revision < 1) return { ok: false };
+    if (this.marks.has(revision) && !(await this.isLive(key, revision))) return { ok: false };
     for (let attempt = 1; ; attempt += 1) {
       const answer = await write();
       if ("revision" in answer) return { ok: true, revision: answer.revision };
@@ -138,6 +144,14 @@ export class NatsMap implements RevisionMap {
       if (stored?.revision !== revision || stored.value === undefined) return { ok: false };
       await this.pause(key, attempt);
     }
+  }
+
+  /** What is remembered of a stream may be of a former one: the stream itself decides. */
+  private async isLive(key: string, revision: number): Promise<boolean> {
+    const stored = await this.read(key);
+    if (stored?.revision !== revision || stored.value === undefined) return false;
+    this.marks.forget(revision);
+    return true;
   }
 
   private put(key: string, value: string, revision: number): Promise<Attempt> {

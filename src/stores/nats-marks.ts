@@ -1,7 +1,7 @@
 import type { TimerId } from "../clock";
 import { NoAnswer } from "./nats-errors";
 import type { NatsLink } from "./nats-link";
-import { marksKept } from "./nats-records";
+import { marksKept, storedValue, type StoredMessage } from "./nats-records";
 
 const remembered = 10_000;
 const mostWaiting = 200_000;
@@ -11,7 +11,7 @@ const sweepEvery = 10_000;
 /**
  * The marks that deletions leave in a stream: which revisions are such marks, and, where the server does not let them
  * expire, their removal once no watch can still need them. Removal is by sequence number, so that it can never hit a
- * newer record.
+ * newer record; since the stream may be a new one, in which the number is another record's, it is looked at first.
  */
 export class NatsMarks {
   private readonly recent = new Set<number>();
@@ -24,7 +24,7 @@ export class NatsMarks {
     private readonly stream: string,
   ) {}
 
-  /** Whether this revision is known to be a deletion, at which nothing can be updated. */
+  /** Whether this revision was a deletion, at which nothing can be updated. In a stream that was made again it may not be. */
   has(revision: number): boolean {
     return this.recent.has(revision);
   }
@@ -35,6 +35,15 @@ export class NatsMarks {
     for (const oldest of this.recent) {
       this.recent.delete(oldest);
       break;
+    }
+  }
+
+  /** This revision is no mark; left out: the stream is another one, and nothing that was known holds for it. */
+  forget(revision?: number): void {
+    if (revision !== undefined) this.recent.delete(revision);
+    else {
+      this.recent.clear();
+      this.waiting.length = 0;
     }
   }
 
@@ -91,6 +100,10 @@ export class NatsMarks {
   }
 
   private async remove(revision: number): Promise<void> {
+    const { message } = await this.link.api<{ message?: StoredMessage }>(`STREAM.MSG.GET.${this.stream}`, {
+      seq: revision,
+    });
+    if (message === undefined || storedValue(message) !== undefined) return;
     await this.link.api(`STREAM.MSG.DELETE.${this.stream}`, { seq: revision, no_erase: true });
   }
 }

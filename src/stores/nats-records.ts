@@ -43,8 +43,16 @@ export function keyHeader(message: Msg): string | undefined {
 /** A message as the leader's message interface gives it: parts in base64. */
 export interface StoredMessage {
   readonly seq: number;
+  /** When it was stored: RFC 3339, to the nanosecond. */
+  readonly time?: string;
   readonly hdrs?: string;
   readonly data?: string;
+}
+
+/** The same as nanoseconds since 1970, which is how a delivered message tells it. */
+export function storedAt({ time = "" }: StoredMessage): string {
+  const [, second = "", fraction = ""] = /^(.*:\d\d)(?:\.(\d+))?/.exec(time) ?? [];
+  return `${String(Date.parse(`${second}Z`) / 1000)}${fraction.padEnd(9, "0")}`;
 }
 
 export function storedValue(message: StoredMessage): string | undefined {

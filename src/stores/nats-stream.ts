@@ -40,6 +40,8 @@ const forming = 5_000;
 /** A stream that is made with every setting that our promises rest on, or checked for them. */
 export abstract class NatsStream {
   private checking: Promise<StreamInfo> | undefined;
+  /** When the stream that was seen last was made. */
+  private created: string | undefined;
   protected known: StreamInfo | undefined;
 
   protected constructor(
@@ -80,7 +82,12 @@ export abstract class NatsStream {
     const answer = await this.ask();
     if (answer.error?.err_code === notFound.stream) return undefined;
     if (answer.error) throw readError(this.name, answer.error);
-    return answer;
+    return this.seen(answer);
+  }
+
+  /** The stream is another one than the one that was seen before: what was remembered of that one is to be forgotten. */
+  protected renewed(): void {
+    // A stream of which nothing is remembered.
   }
 
   protected abstract wanted(): StreamConfig;
@@ -137,6 +144,13 @@ export abstract class NatsStream {
     for (const setting of settings) if (found[setting] === true) this.wrong(setting, true, "false");
   }
 
+  private seen(info: StreamInfo): StreamInfo {
+    const isAnother = this.created !== undefined && this.created !== info.created;
+    this.created = info.created;
+    if (isAnother) this.renewed();
+    return info;
+  }
+
   private async ensure(): Promise<StreamInfo> {
     try {
       const info = (await this.info()) ?? (await this.create());
@@ -179,7 +193,7 @@ export abstract class NatsStream {
     const deadline = clock.monotonic() + forming;
     for (;;) {
       const { error, ...made } = await this.link.api<StreamInfo>(`STREAM.CREATE.${this.name}`, this.wanted());
-      if (!error) return made;
+      if (!error) return this.seen(made);
       // Another process was first, with settings that the check will judge. While it is being made, only its subjects show.
       if (error.err_code === subjectsOverlap || error.err_code === streamInUse) return this.madeByAnother(error);
       // Servers that have just been started, or one of them anew, have not all heard of each other yet.

@@ -1,22 +1,26 @@
 import { OstinatoError } from "../errors";
-import type { Watch, WatchListener } from "../store";
+import type { Renewal, Watch, WatchListener } from "../store";
 import type { NatsBucket } from "./nats-bucket";
 import { NatsFeed, type FeedMessage } from "./nats-feed";
 import type { NatsLink } from "./nats-link";
 import type { NatsMarks } from "./nats-marks";
-import { marksKept } from "./nats-records";
+import { marksKept, storedAt, type StoredMessage } from "./nats-records";
 import { NatsRevival } from "./nats-revival";
+import type { StreamInfo } from "./nats-stream";
 
 /** A deletion is remembered longer than a watch may have been away and still go on where it was. */
 const longestAway = (marksKept * 1000) / 2;
 
 /**
  * A watch that outlives consumers, connections and servers. It goes on from the last revision that it saw, as long as
- * the server still knows every deletion since; where that is not sure, it says so (`doubt`) and delivers all anew.
+ * the stream is the same one, still has that very message, and knows every deletion since. Where that is not certain it
+ * says so (`doubt`) and delivers everything again.
  */
 export class NatsWatch implements Watch {
   private feed: NatsFeed | undefined;
   private position = 0;
+  /** When the message at this position was stored. */
+  private positionStored = "";
   private created: string | undefined;
   private hasDelivered = false;
   private isLoaded = false;
@@ -50,6 +54,11 @@ export class NatsWatch implements Watch {
     await this.feed?.end();
   }
 
+  refresh(): void {
+    this.isLoaded = false;
+    this.restart();
+  }
+
   /** Calls back when it is closed. */
   onClose(closing: () => void): void {
     this.closing = closing;
@@ -66,10 +75,11 @@ export class NatsWatch implements Watch {
         throw new OstinatoError("ERR_STORE_UNAVAILABLE", `${this.bucket.name} was removed`);
       }
       if (!revival.isCurrent(round)) return;
-      const isSame = info.created === this.created && info.state.last_seq >= this.position;
-      if (!isSame && this.created !== undefined) this.bucket.forget();
-      const goesOn = this.isLoaded && isSame && revival.silentFor < longestAway;
-      if (!goesOn) this.startOver();
+      const mayGoOn = this.isLoaded && revival.silentFor < longestAway;
+      const former = await this.compare(info);
+      if (!revival.isCurrent(round)) return;
+      const goesOn = mayGoOn && this.isLoaded && former === "same";
+      if (!goesOn) this.startOver(typeof former === "object" ? former : undefined);
       this.created = info.created;
       revival.heard();
       feed = this.makeFeed(round, goesOn ? 0 : info.state.last_seq, Date.parse(info.state.last_ts));
@@ -85,10 +95,28 @@ export class NatsWatch implements Watch {
     }
   }
 
-  private startOver(): void {
+  /**
+   * Whether the stream is the one that was watched so far. A stream that was restored from a backup bears the same date,
+   * and may have grown past the position since: only the message at the position proves that all before it is the same.
+   */
+  private async compare({ created, state }: StreamInfo): Promise<"same" | "uncertain" | Renewal> {
+    const bucket = this.bucket.name;
+    if (this.created === undefined) return "uncertain";
+    if (created !== this.created) return { bucket, how: "recreated" };
+    if (state.last_seq < this.position) return { bucket, how: "rolledBack" };
+    if (this.position === 0) return "same";
+    const { message } = await this.link.api<{ message?: StoredMessage }>(`STREAM.MSG.GET.${bucket}`, {
+      seq: this.position,
+    });
+    if (message === undefined) return "uncertain";
+    return storedAt(message) === this.positionStored ? "same" : { bucket, how: "rolledBack" };
+  }
+
+  private startOver(renewal?: Renewal): void {
     this.isLoaded = false;
     this.position = 0;
-    if (this.hasDelivered) this.listener.doubt();
+    if (renewal !== undefined) this.bucket.forget();
+    if (this.hasDelivered || renewal !== undefined) this.listener.doubt(renewal);
   }
 
   private makeFeed(round: number, loadsUntil: number, serverTime: number): NatsFeed {
@@ -114,6 +142,7 @@ export class NatsWatch implements Watch {
 
   private deliver({ key, value, revision, stored }: FeedMessage, loadsUntil: number, serverTime: number): void {
     this.position = revision;
+    this.positionStored = stored;
     if (value === undefined) {
       this.marks.remember(revision);
       if (revision <= loadsUntil) {

@@ -1,5 +1,5 @@
 import { systemClock } from "../clocks/system";
-import type { Store } from "../store";
+import type { Renewal, Store } from "../store";
 import { checkMapName } from "./arguments";
 import { NoAnswer, readError } from "./nats-errors";
 import { NatsIntake } from "./nats-intake";
@@ -21,11 +21,17 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
   const settings = parseNatsOptions(options, systemClock);
   const link = new NatsLink(settings, warnOnce);
   const maps = new Map<string, NatsMap>();
+  const renewals = new Set<(map: string, renewal: Renewal) => void>();
   const intakes = new Map<string, NatsIntake>();
   const map = (name: string): NatsMap => {
     checkMapName(name);
     let made = maps.get(name);
-    if (!made) maps.set(name, (made = new NatsMap(link, name)));
+    if (!made) {
+      made = new NatsMap(link, name, (renewal) => {
+        for (const listener of [...renewals]) listener(name, renewal);
+      });
+      maps.set(name, made);
+    }
     return made;
   };
   return {
@@ -45,6 +51,10 @@ export function natsStore(options: NatsStoreOptions = {}): Store {
       }
     },
     onEvent: (listener) => link.onEvent(listener),
+    onRenewal(listener) {
+      renewals.add(listener);
+      return () => renewals.delete(listener);
+    },
     intake(queue) {
       let made = intakes.get(queue);
       if (!made) intakes.set(queue, (made = new NatsIntake(link, queue)));

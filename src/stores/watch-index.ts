@@ -8,6 +8,10 @@ export class WatchIndex<W> {
   private readonly perLength = new Map<number, number>();
   private lengths: number[] = [];
 
+  get isEmpty(): boolean {
+    return this.byPrefix.size === 0;
+  }
+
   add(prefix: string, watch: W): void {
     const watches = this.byPrefix.get(prefix);
     this.byPrefix.set(prefix, watches ? [...watches, watch] : [watch]);

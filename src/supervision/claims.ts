@@ -2,13 +2,13 @@ import type { Afterwards, Verdict } from "../../machines/events";
 import { OstinatoError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
-import { fencingToken, mayTake, trustedUntil } from "../rules/lease";
+import { fencingToken, mayTake, momentOf, mustStop } from "../rules/lease";
 import { afterRun, type RunResult } from "../rules/record-end";
 import { freshRecord, readRecord, type ReadRecord, type TaskRecord } from "../rules/task-record";
 import type { Entry } from "../store";
 import type { Bearing, Bearings } from "./bearings";
 import type { Holding, RecordPlace } from "./record-place";
-import { Tenure } from "./tenure";
+import { TaskClaim } from "./task-claim";
 import { afterwardsOf, decided, verdictOf } from "./verdicts";
 
 export interface ClaimsOptions extends Holding {
@@ -23,6 +23,9 @@ export interface ClaimsOptions extends Holding {
   /** Of a task with a schedule. */
   bearings: Bearings | undefined;
 }
+
+/** So many looks follow each other at once where others write the record meanwhile. */
+const looksAtOnce = 4;
 
 /** Where a look at the record leads: callbacks, because ten thousand looks at once must be cheap. */
 interface Answers {
@@ -39,11 +42,11 @@ interface Answers {
 export class Claims {
   readonly #options: ClaimsOptions;
   #since: number;
-  #tenure: Tenure | undefined;
+  #claimed: TaskClaim | undefined;
   #tickSeen: { tick: number | null; at: number } | undefined;
   #attempted = "";
   /** The record at the revision that was read last: parsing costs more than the rest of a look. */
-  #parsed: { revision: number; read: ReadRecord } | undefined;
+  #parsed: { revision: number; value: string; read: ReadRecord } | undefined;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -52,19 +55,20 @@ export class Claims {
 
   /** What this node knows of the task: its own claim, or the record as last seen. */
   get record(): TaskRecord | undefined {
-    if (this.#tenure !== undefined) return this.#tenure.record;
+    if (this.#claimed !== undefined) return this.#claimed.record;
     const read = this.#read(this.#options.place()?.view.get(this.#options.key)?.entry);
     return read.kind === "record" ? read.record : undefined;
   }
 
   get token(): number | undefined {
-    return this.#tenure?.token;
+    return this.#claimed?.token;
   }
 
   #read(entry: Entry | undefined): ReadRecord {
     if (entry === undefined) return { kind: "none" };
-    if (this.#parsed?.revision !== entry.revision) {
-      this.#parsed = { revision: entry.revision, read: readRecord(entry.value) };
+    // Where a store was made again, an old revision may belong to another value.
+    if (this.#parsed?.revision !== entry.revision || this.#parsed.value !== entry.value) {
+      this.#parsed = { revision: entry.revision, value: entry.value, read: readRecord(entry.value) };
     }
     return this.#parsed.read;
   }
@@ -79,7 +83,7 @@ export class Claims {
    * Decides, and claims if the task is due (or triggered) and free; answers once, at once where nothing has to be
    * written.
    */
-  check(triggered: boolean, answer: (verdict: Verdict) => void): void {
+  check(triggered: boolean, answer: (verdict: Verdict) => void, looks = 1): void {
     const place = this.#options.place();
     if (place === undefined) {
       answer({ type: "UNREACHABLE" });
@@ -91,16 +95,21 @@ export class Claims {
         place.failed(error);
         answer({ type: "UNREACHABLE" });
       },
-      again: () => void this.#readAgain(place).then(() => this.check(triggered, answer), to.failed),
+      // A record that changes under every look is looked at later, with the pause of a store that does not answer.
+      again: () => {
+        if (looks >= looksAtOnce) answer({ type: "UNREACHABLE" });
+        else void this.#readAgain(place).then(() => this.check(triggered, answer, looks + 1), to.failed);
+      },
     };
     this.#look(place, triggered, to);
   }
 
   /** The record had changed under us. */
   async #readAgain(place: RecordPlace): Promise<void> {
+    const sent = place.view.moment();
     const entry = await place.map.get(this.#options.key);
     place.answered();
-    place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 });
+    place.view.noteOwnWrite(entry ?? { key: this.#options.key, value: undefined, revision: 0 }, sent);
   }
 
   #look(place: RecordPlace, triggered: boolean, to: Answers): void {
@@ -175,7 +184,7 @@ export class Claims {
     to: Answers,
   ): void {
     const { clock, nodeId, lease } = this.#options;
-    const startedAt = clock.monotonic();
+    const moment = momentOf(clock);
     const runId = this.#options.newRunId();
     const claimed: TaskRecord = {
       ...record,
@@ -193,13 +202,16 @@ export class Claims {
     };
     this.#attempted = runId;
     this.#write(place, entry, claimed, to, (revision) => {
-      if (clock.monotonic() >= trustedUntil(startedAt, lease)) {
-        const message = `the answer to the claim of "${this.#options.key}" took longer than its lease allows`;
+      const late = lease === Infinity ? undefined : mustStop(moment, momentOf(clock), lease);
+      if (late !== undefined) {
+        const why = late === "slept" ? "came after a jump of the wall clock" : "took longer than its lease allows";
+        const message = `the answer to the claim of "${this.#options.key}" ${why}`;
         throw new OstinatoError("ERR_STORE_UNAVAILABLE", message);
       }
       const token = fencingToken(place.epoch, revision);
-      this.#tickSeen = { tick, at: startedAt };
-      this.#tenure = new Tenure({ claims: this.#options, place, record: claimed, revision, token, startedAt });
+      this.#tickSeen = { tick, at: moment.startedAt };
+      const tenure = { number: 1, token, acquired: revision, revision, renewals: 0, ...moment };
+      this.#claimed = new TaskClaim({ holding: this.#options, place, record: claimed, tenure });
       return { type: "CLAIMED", tick, attempt, fencingToken: token, runId };
     });
   }
@@ -213,6 +225,7 @@ export class Claims {
   ): void {
     const { key } = this.#options;
     const value = JSON.stringify(record);
+    const sent = place.view.moment();
     const write = entry === undefined ? place.map.create(key, value) : place.map.update(key, value, entry.revision);
     write.then((written) => {
       place.answered();
@@ -221,10 +234,12 @@ export class Claims {
         return;
       }
       this.#options.bearings?.stored();
-      this.#note(place, { key, value, revision: written.revision }, record);
+      const { revision } = written;
+      this.#parsed = { revision, value, read: { kind: "record", record } };
+      place.view.noteOwnWrite({ key, value, revision }, sent);
       let verdict: Verdict;
       try {
-        verdict = stored(written.revision);
+        verdict = stored(revision);
       } catch (error) {
         to.failed(error);
         return;
@@ -233,38 +248,33 @@ export class Claims {
     }, to.failed);
   }
 
-  #note(place: RecordPlace, entry: Entry, record: TaskRecord): void {
-    this.#parsed = { revision: entry.revision, read: { kind: "record", record } };
-    place.view.noteOwnWrite(entry);
-  }
-
   /** From now on nobody renews: the claim runs out by itself (`N12`). */
   letExpire(): void {
-    this.#tenure?.stopRenewing();
+    this.#claimed?.letExpire();
   }
 
   /** Ends the claim by writing down how the run went; `stored` is false when the record is somebody else's by now. */
   end(result: RunResult, endedAt: number): Promise<{ stored: boolean; afterwards: Afterwards }> {
-    const tenure = this.#tenure;
+    const claim = this.#claimed;
     const { nodeId, retry, random, rule } = this.#options;
-    if (tenure === undefined || result.outcome === "leaseLost") {
-      this.#tenure = undefined;
+    if (claim === undefined || result.outcome === "leaseLost") {
+      this.#claimed = undefined;
       return Promise.resolve({ stored: false, afterwards: { then: "look" } });
     }
-    const next = afterRun(tenure.record, result, {
+    const next = afterRun(claim.record, result, {
       now: endedAt,
       node: nodeId,
       retry,
       random: random(),
       retries: rule !== undefined,
-      token: tenure.token,
+      token: claim.token,
     });
-    return tenure.end(next).then((revision) => {
-      if (this.#tenure === tenure) this.#tenure = undefined;
+    return claim.end(next).then((revision) => {
+      if (this.#claimed === claim) this.#claimed = undefined;
       if (revision === undefined) return { stored: false, afterwards: { then: "look" } };
-      const paused = tenure.pausedByOthers;
+      const paused = claim.pausedByOthers;
       const record = paused === (next.paused ?? false) ? next : { ...next, paused };
-      this.#parsed = { revision, read: { kind: "record", record } };
+      this.#parsed = { revision, value: JSON.stringify(record), read: { kind: "record", record } };
       return { stored: true, afterwards: this.#afterwards(record) };
     });
   }
@@ -283,7 +293,7 @@ export class Claims {
 
   /** Stops every effort; the record is left as it is, and its lease runs out. */
   giveUp(): void {
-    this.#tenure?.giveUp();
-    this.#tenure = undefined;
+    this.#claimed?.giveUp();
+    this.#claimed = undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { formatDuration } from "../duration";
 import { OstinatoError, toError } from "../errors";
+import { cut, longestStack } from "../foreign";
 import type { Intensity } from "../rules/intensity";
 import type { Strategy } from "../rules/restart";
 
@@ -40,7 +41,7 @@ export class EscalationError extends OstinatoError {
       error === undefined ? {} : { cause: error },
     );
     this.name = "EscalationError";
-    this.report = describe(escalation, allowed);
+    this.report = cut(describe(escalation, allowed), longestStack);
   }
 }
 
@@ -64,8 +65,8 @@ function describe({ supervisor, strategy, child, error, exits, children }: Escal
 /** The chain of causes, each with what is known of it. */
 function causes(child: string, error: unknown): string {
   if (error === undefined) return `"${child}" ended, and it is to run for ever`;
-  if (error instanceof EscalationError) return error.report;
   const cause = toError(error);
+  if (cause instanceof EscalationError) return cut(cause.report, longestStack);
   const text = cause.stack ?? `${cause.name}: ${cause.message}`;
   return cause.cause === undefined ? text : `${text}\ncaused by ${causes(child, cause.cause)}`;
 }

@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
+import { cut, isEnabled, isError, logLevels, plainOf, textOf, toError } from "../foreign";
 import type { Report } from "./report";
 
-const methods = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+const longestValue = 500;
 
 /**
- * A run's logger that whoever follows the runtime's events hears too. Only what the logger's level lets through is
- * told, and children made from it are not overheard.
+ * A run's logger whose lines also go to those who follow the runtime's events. Only what the logger's level lets
+ * through is told, and loggers made from it with `child` are not followed.
  */
 export function overheard(
   logger: Logger,
@@ -13,33 +14,32 @@ export function overheard(
   report: Report,
 ): Logger {
   const heard = Object.create(logger) as Logger;
-  for (const level of methods) {
-    const log = logger[level];
+  for (const level of logLevels) {
     heard[level] = (...args: unknown[]): void => {
-      log.apply(logger, args as [string]);
-      if (!report.observed || !logger.isLevelEnabled(level)) return;
+      logger[level](...(args as [string]));
+      if (!report.observed || !isEnabled(logger, level)) return;
       report.tell({ type: "log", ...about, level, ...linesOf(args) });
     };
   }
   return heard;
 }
 
-/** The message as pino would write it, and the object that came before it. */
+/** The message as pino would write it, and a bounded copy of the object that came before it. */
 function linesOf(args: readonly unknown[]): { message: string; fields?: Record<string, unknown> } {
   const [first, ...rest] = args;
-  if (first instanceof Error) return { message: [first.message, ...rest].map(String).join(" ") };
+  if (isError(first)) {
+    return { message: cut([toError(first).message, ...rest].map((part) => textOf(part, longestValue)).join(" ")) };
+  }
   if (typeof first === "object" && first !== null) {
-    return { message: fill(rest), fields: first as Record<string, unknown> };
+    return { message: fill(rest), fields: plainOf(first) as Record<string, unknown> };
   }
   return { message: fill(args) };
 }
 
 function fill(args: readonly unknown[]): string {
   const [text, ...values] = args;
-  return textOf(text).replace(/%[sdijoO]/g, (mark) => (values.length === 0 ? mark : textOf(values.shift())));
-}
-
-function textOf(value: unknown): string {
-  if (value === undefined) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  const message = text === undefined ? "" : textOf(text);
+  return cut(
+    message.replace(/%[sdijoO]/g, (mark) => (values.length === 0 ? mark : textOf(values.shift(), longestValue))),
+  );
 }

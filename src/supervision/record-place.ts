@@ -7,6 +7,8 @@ import type { RevisionMap } from "../store";
 /** Where the records of the tasks of one reach (this process, or the cluster) live. */
 export interface RecordPlace {
   readonly map: RevisionMap;
+  /** The same map, which calls `answered` and `failed` by itself. */
+  readonly reporting: RevisionMap;
   readonly view: View;
   /** Seconds, for fencing tokens. */
   readonly epoch: number;
@@ -24,4 +26,26 @@ export interface Holding {
   random: Random;
   onLost: (error: LeaseLostError) => void;
   warn: (message: string, error: unknown) => void;
+}
+
+/** A map that reports how each of its calls went. */
+export function reportingMap(inner: RevisionMap, report: Pick<RecordPlace, "answered" | "failed">): RevisionMap {
+  const reported = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      const answer = await call;
+      report.answered();
+      return answer;
+    } catch (error) {
+      report.failed(error);
+      throw error;
+    }
+  };
+  return {
+    get: (key) => reported(inner.get(key)),
+    create: (key, value) => reported(inner.create(key, value)),
+    update: (key, value, revision) => reported(inner.update(key, value, revision)),
+    delete: (key, revision) => reported(inner.delete(key, revision)),
+    list: (prefix) => inner.list(prefix),
+    watch: (prefix, listener) => inner.watch(prefix, listener),
+  };
 }

@@ -7,11 +7,16 @@ import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
 import { readRecord } from "../rules/task-record";
 import type { Store, StoreEvent } from "../store";
-import type { RecordPlace } from "./record-place";
+import { reportingMap, type RecordPlace } from "./record-place";
 import type { Report } from "./report";
 
 const prefix = "task.";
+/** How many records of tasks that are gone are kept where records do not outlive the process. */
+const goneKept = 200;
 const pauses = { initialDelay: 250, maxDelay: 10_000, factor: 2, jitter: 0.2, limit: Infinity };
+
+/** How many runtimes keep records in a store. */
+const keepers = new WeakMap<Store, number>();
 
 /**
  * The records of tasks in one store, kept in view. A store that cannot be reached at first is tried again until it
@@ -24,6 +29,8 @@ export class Records {
   readonly #random: Random;
   readonly #report: Report;
   readonly #listeners = new Map<string, Set<() => void>>();
+  /** Keys whose task is gone from this runtime, the longest gone first. */
+  readonly #gone = new Set<string>();
   #view: View | undefined;
   #open = false;
   #failed = false;
@@ -46,6 +53,7 @@ export class Records {
     if (!this.#open) {
       this.#open = true;
       useStore(this.#store);
+      keepers.set(this.#store, (keepers.get(this.#store) ?? 0) + 1);
       this.#unlisten = this.#store.onEvent((event) => this.#take(event));
     }
     try {
@@ -54,16 +62,24 @@ export class Records {
       view.onAny((key) => {
         for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
       });
+      view.onLoss((loss) => {
+        if (loss.lost === 0) return;
+        this.#report.tell({ type: "lost", store: this.#store.description, ...loss, what: "task records" });
+      });
       await view.ready;
       if (!this.#open) return;
+      const report = {
+        failed: (error: unknown) => this.#noteFailure(error),
+        answered: () => this.#noteAnswer(),
+      };
       this.place = {
         map,
+        reporting: reportingMap(map, report),
         view,
         get epoch() {
           return epoch();
         },
-        failed: (error) => this.#noteFailure(error),
-        answered: () => this.#noteAnswer(),
+        ...report,
       };
       this.#noteAnswer();
       this.#wakeAll();
@@ -95,19 +111,41 @@ export class Records {
     return held;
   }
 
+  /** Calls `listener` after every change of the record; returns the function that ends it, once the task is gone. */
   on(key: string, listener: () => void): () => void {
     const listeners = this.#listeners.get(key) ?? new Set();
     this.#listeners.set(key, listeners);
+    this.#gone.delete(key);
     listeners.add(listener);
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(key);
+      if (listeners.size > 0) return;
+      this.#listeners.delete(key);
+      this.#keepGone(key);
     };
+  }
+
+  /**
+   * A task that is spawned again soon continues from its record. Where nothing outlives the process and no other runtime
+   * looks, the records of tasks that have been gone for longer are deleted: names that are used once leave no memory.
+   */
+  #keepGone(key: string): void {
+    this.#gone.add(key);
+    if (this.#gone.size <= goneKept) return;
+    const [oldest = key] = this.#gone;
+    this.#gone.delete(oldest);
+    const { place } = this;
+    const entry = place?.view.get(oldest)?.entry;
+    if (place?.epoch !== 0 || entry === undefined || (keepers.get(this.#store) ?? 0) > 1) return;
+    const read = readRecord(entry.value);
+    if (read.kind === "record" && read.record.state === "running") return;
+    place.map.delete(oldest, entry.revision).catch(() => undefined);
   }
 
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    keepers.set(this.#store, (keepers.get(this.#store) ?? 1) - 1);
     this.place = undefined;
     if (this.#retry !== undefined) this.#clock.clearTimeout(this.#retry);
     await this.#view?.close();

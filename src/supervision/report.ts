@@ -1,13 +1,42 @@
 import type { Level, Logger } from "pino";
-import { Observable } from "rxjs";
+import type { Observable } from "rxjs";
+import { isEnabled, toError } from "../foreign";
+import { GuardedEvents } from "../guarded-events";
 import type { Outcome } from "../task";
 import type { Decision } from "./decision";
+import type { MonitorLine } from "./monitor-line";
 
 interface About {
   /** The task's or supervisor's name. */
   task: string;
   runId?: string;
   attempt?: number;
+}
+
+/** Partitions that nobody has served for longer than two leases, or that are served again. */
+export interface ServiceEvent {
+  readonly type: "unserved" | "served";
+  /** Where they live: the description of the store. */
+  readonly store: string;
+  readonly partitions: readonly number[];
+  /** The worker that holds their leases; undefined where nobody does. */
+  readonly owner: string | undefined;
+  readonly reason: string;
+  /** For how long they had not been served. */
+  readonly unservedMs: number;
+}
+
+/** A bucket of the store was found to be another one, or to have lost its last writes, and records that were known to be gone. */
+export interface LossEvent {
+  readonly type: "lost";
+  readonly store: string;
+  readonly bucket: string;
+  /** `recreated`: the bucket is a new one. `rolledBack`: the same bucket has lost its last writes, as a restored one has. */
+  readonly how: "recreated" | "rolledBack";
+  readonly what: "task records" | "leases" | "assigned tasks";
+  /** How many of them were known before, and how many of those are gone. */
+  readonly known: number;
+  readonly lost: number;
 }
 
 /** Everything that a runtime tells: to its log, and to whoever subscribes to `runtime.events`. */
@@ -26,6 +55,8 @@ export type RuntimeEvent =
   | (About & { type: "warning"; message: string; err?: Error })
   | (About & { type: "restarting"; delayMs: number; restarts: number; err?: Error })
   | (About & { type: "gaveUp"; err: Error })
+  | (ServiceEvent & { queue: string })
+  | (LossEvent & { queue?: string })
   | { type: "online" | "offline" | "disconnect" | "reconnect"; server?: string; err?: Error };
 
 const levels: Record<RuntimeEvent["type"], Level> = {
@@ -34,6 +65,7 @@ const levels: Record<RuntimeEvent["type"], Level> = {
   finished: "info",
   recovered: "info",
   exhausted: "info",
+  served: "info",
   online: "info",
   reconnect: "info",
   progress: "debug",
@@ -46,6 +78,8 @@ const levels: Record<RuntimeEvent["type"], Level> = {
   disconnect: "warn",
   failed: "error",
   overdue: "error",
+  unserved: "error",
+  lost: "error",
   gaveUp: "error",
 };
 
@@ -55,36 +89,64 @@ const levels: Record<RuntimeEvent["type"], Level> = {
  */
 export class Report {
   readonly #logger: Logger;
-  readonly #label: string;
+  readonly #line: MonitorLine;
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
   #audience = 0;
+  #hasLogFailed = false;
+  readonly #failed = new WeakSet<object>();
   /** Every event from the moment of subscription. */
-  readonly events = new Observable<RuntimeEvent>((subscriber) => this.listen((event) => subscriber.next(event)));
+  readonly events: Observable<RuntimeEvent> = new GuardedEvents(
+    (err) => this.#listenerFailed(err),
+    (subscriber) => this.listen((event) => subscriber.next(event)),
+  );
 
-  constructor(logger: Logger, label: string) {
+  constructor(logger: Logger, line: MonitorLine) {
     this.#logger = logger;
-    this.#label = label;
+    this.#line = line;
   }
 
   tell(event: RuntimeEvent): void {
     try {
       // What a task has logged itself is not logged twice.
       if (event.type !== "log") this.#log(event);
-    } catch {
-      // A log that cannot be written must not stop the work.
+    } catch (error) {
+      this.logFailed(toError(error));
     }
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#logger.warn({ err: error }, "a listener to the runtime's events threw");
-      }
+    // A copy: a listener may end itself, or add another.
+    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) this.#call(listener, event);
+  }
+
+  #call(listener: (event: RuntimeEvent) => void, event: RuntimeEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      if (this.#failed.has(listener)) return;
+      this.#failed.add(listener);
+      this.#listenerFailed(toError(error));
     }
+  }
+
+  #listenerFailed(err: Error): void {
+    try {
+      this.#logger.warn({ err }, "a listener to the runtime's events threw");
+    } catch (error) {
+      this.logFailed(toError(error));
+    }
+  }
+
+  /** A log that cannot be written must not stop the work. The first failure is told where it can be. */
+  logFailed(err: Error): void {
+    if (this.#hasLogFailed) return;
+    this.#hasLogFailed = true;
+    process.emitWarning(`the logger threw, and lines of the log may be missing: ${err.message}`, {
+      type: "OstinatoWarning",
+    });
+    this.tell({ type: "warning", task: "", message: "the logger threw: lines of the log may be missing", err });
   }
 
   /** Whether anybody would hear an event of this kind: what is dear to make is made only then. */
   tells(type: RuntimeEvent["type"]): boolean {
-    return this.observed || (type !== "log" && this.#logger.isLevelEnabled(levels[type]));
+    return this.observed || (type !== "log" && isEnabled(this.#logger, levels[type]));
   }
 
   /** Whether anybody listens who wants log lines and decisions too. */
@@ -102,14 +164,9 @@ export class Report {
     };
   }
 
-  /** `N9`: a name is quoted as JSON, so that neither a quote nor a line break in it can forge a line. */
-  #line(mark: string, task: string, more = ""): string {
-    return `### [${mark}] ${this.#label}: ${JSON.stringify(task)}${more}`;
-  }
-
   #log(event: RuntimeEvent): void {
     const log = this.#logger;
-    if (!log.isLevelEnabled(levels[event.type])) return;
+    if (!isEnabled(log, levels[event.type])) return;
     switch (event.type) {
       case "alive":
         log.info({ event: "ALIVE", task: event.task, nextRun: event.nextRun }, this.#line("ALIVE", event.task));
@@ -182,6 +239,24 @@ export class Report {
       case "gaveUp":
         log.error({ event: "GAVE_UP", task: event.task, err: event.err }, event.err.message);
         return;
+      case "unserved":
+      case "served": {
+        const { type, queue, store, partitions, owner, reason, unservedMs } = event;
+        const about = { event: type.toUpperCase(), queue, store, partitions, owner, reason, unservedMs };
+        const who = owner === undefined ? "" : ` (${owner})`;
+        const count = `${String(partitions.length)} partition${partitions.length === 1 ? "" : "s"} of "${queue}"`;
+        const time = `${(unservedMs / 1_000).toFixed(1)} s`;
+        if (type === "unserved") log.error(about, `nobody has served ${count} for ${time}: ${reason}${who}`);
+        else log.info(about, `${count} served again after ${time}`);
+        return;
+      }
+      case "lost": {
+        const { queue, store, bucket, how, what, known, lost } = event;
+        const found = how === "recreated" ? "is a new one" : "has lost its last writes";
+        const message = `${bucket} ${found}: ${String(lost)} of ${String(known)} known ${what} are gone`;
+        log.error({ event: "LOST", queue, store, bucket, how, what, known, lost }, message);
+        return;
+      }
       case "log":
         return;
       default:

@@ -1,3 +1,4 @@
+import { guardSignal, textOf } from "../foreign";
 import type { StoredRun, TaskRecord } from "../rules/task-record";
 import { overheard } from "./overheard";
 import { bindClock, type RunSummary, type TaskContext } from "../task";
@@ -44,6 +45,7 @@ function onDemand(make: (from: Lent) => unknown): PropertyDescriptor {
 const signal = onDemand((from) => {
   if (from.controller === undefined) {
     from.controller = new AbortController();
+    guardSignal(from.controller.signal, tellOnce(from, "a listener to the signal of a run threw"));
     if (from.reason !== undefined) from.controller.abort(from.reason);
   }
   return from.controller.signal;
@@ -58,6 +60,18 @@ const logger = onDemand((from) => {
   return from.logger;
 });
 const previousRun = onDemand(({ record }) => record.previousRun && summarize(record.previousRun));
+
+const isFigure = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+
+/** Reports the first error of many. */
+function tellOnce({ host, name, record }: Lent, message: string): (err: Error) => void {
+  let told = false;
+  return (err) => {
+    if (told) return;
+    told = true;
+    host.report.tell({ type: "warning", task: name, runId: record.runId, message, err });
+  };
+}
 
 /** What a run is given. */
 export function contextFor(
@@ -75,7 +89,11 @@ export function contextFor(
     lateBy: Math.max(0, (record.startedAt ?? 0) - scheduledAt.getTime()),
     fencingToken: token,
     progress(done: number, total?: number, note?: string) {
-      onProgress({ done, ...(total === undefined ? {} : { total }), ...(note === undefined ? {} : { note }) });
+      onProgress({
+        done: isFigure(done) ? done : 0,
+        ...(isFigure(total) ? { total } : {}),
+        ...(note === undefined ? {} : { note: textOf(note) }),
+      });
     },
     [lent]: { host, name, record, controller: undefined, reason: undefined, logger: undefined },
   } as unknown as RunContext;

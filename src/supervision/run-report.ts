@@ -1,4 +1,4 @@
-import type { TaskContext } from "../task";
+import type { Outcome, TaskContext } from "../task";
 import type { Report } from "./report";
 import type { RunEnd } from "./run";
 
@@ -41,12 +41,16 @@ export class RunReport {
     const durationMs = Math.max(0, at - this.#startedAt);
     if (outcome === "leaseLost" || outcome === "aborted") {
       this.#report.tell({ type: "aborted", ...about, durationMs, outcome, ...(error ? { err: error } : {}) });
-    } else if (!stored) {
-      const message = `how run ${this.#runId} of "${this.#task}" ended (${outcome}) was not stored: its record is somebody else's by now`;
-      this.#report.tell({ type: "warning", task: this.#task, message, ...(error ? { err: error } : {}) });
-    } else if (outcome === "succeeded") {
+      if (outcome === "leaseLost" && end.returned === true) this.#notStored("succeeded", error);
+    } else if (!stored) this.#notStored(outcome, error);
+    else if (outcome === "succeeded") {
       this.#report.tell({ type: "finished", ...about, durationMs });
     } else if (!this.#toldTimeout) this.#failed(end, at, retryAt);
+  }
+
+  #notStored(outcome: Outcome, error: Error | undefined): void {
+    const message = `the end of run ${this.#runId} of "${this.#task}" (${outcome}) was not stored: the run had lost its lease`;
+    this.#report.tell({ type: "warning", task: this.#task, message, ...(error ? { err: error } : {}) });
   }
 
   #failed({ outcome, error }: RunEnd, at: number, retryAt?: number): void {

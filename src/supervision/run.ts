@@ -1,6 +1,7 @@
 import type { Clock, TimerId } from "../clock";
 import { parseDuration } from "../duration";
-import { LeaseLostError, TimeoutError, toError } from "../errors";
+import { LeaseLostError, OstinatoError, TimeoutError, toError } from "../errors";
+import { read, unreadKind, whenSettled } from "../foreign";
 import type { RunResult } from "../rules/record-end";
 import { DiscardError, RetryAfterError, type Outcome, type Task } from "../task";
 import { abortContext, abortReason, spanFor, type RunContext } from "./run-context";
@@ -11,6 +12,8 @@ export interface RunEnd {
   error?: Error;
   /** The delay that a `retryAfter` asked for, in milliseconds. */
   retryAfter?: number;
+  /** The function returned, although the run had been aborted. */
+  returned?: true;
 }
 
 /** What a record takes down of it. */
@@ -42,16 +45,24 @@ export function startRun(options: RunOptions): void {
   const { task, context, timeout, clock, onTimeout, onSettled } = options;
   const span = spanFor(context);
   let timer: TimerId;
+  let settled = false;
   const settle = (end: RunEnd): void => {
+    if (settled) return;
+    settled = true;
     if (timer !== undefined) clock.clearTimeout(timer);
     span?.end(end.outcome, end.error);
     onSettled(end);
   };
-  const succeed = (): void => {
+  const succeed = (value: unknown): void => {
+    const unread = unreadKind(value);
+    if (unread !== undefined) {
+      fail(unreadResult(unread));
+      return;
+    }
     const reason = abortReason(context);
     settle(
       reason instanceof TimeoutError || reason instanceof LeaseLostError
-        ? ended(reason, reason)
+        ? { ...ended(reason, reason), returned: true }
         : { outcome: "succeeded" },
     );
   };
@@ -67,33 +78,40 @@ export function startRun(options: RunOptions): void {
     }, timeout);
   }
   try {
-    const result = span === undefined ? task(context) : span.within(() => task(context));
-    if (isThenable(result)) result.then(succeed, fail);
-    else succeed();
+    whenSettled(span === undefined ? task(context) : span.within(() => task(context)), succeed, fail);
   } catch (thrown) {
     fail(thrown);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 /** What a failure means, given the reason for which the run had been aborted before, if it had. */
 function ended(thrown: unknown, reason: Error | undefined): RunEnd {
   if (reason instanceof TimeoutError) return { outcome: "timedOut", error: reason };
   if (reason instanceof LeaseLostError) return { outcome: "leaseLost", error: reason };
-  if (reason !== undefined && (thrown === reason || isAbort(thrown))) return { outcome: "aborted", error: reason };
-  if (thrown instanceof DiscardError) return { outcome: "discarded", error: thrown };
   const error = toError(thrown);
-  if (thrown instanceof RetryAfterError) {
-    return { outcome: "failed", error, retryAfter: parseDuration("retryAfter", thrown.delay, { min: 0 }) };
-  }
-  return { outcome: "failed", error };
+  if (reason !== undefined && (thrown === reason || isAbort(error))) return { outcome: "aborted", error: reason };
+  if (error instanceof DiscardError) return { outcome: "discarded", error };
+  const retryAfter = error instanceof RetryAfterError ? delayOf(error) : undefined;
+  return { outcome: "failed", error, ...(retryAfter === undefined ? {} : { retryAfter }) };
 }
 
-function isAbort(thrown: unknown): boolean {
-  return (
-    thrown instanceof Error && (thrown.name === "AbortError" || (thrown as { code?: unknown }).code === "ERR_SHUTDOWN")
+/** Undefined where the task asked for a delay that is none: the backoff decides then. */
+function delayOf(error: RetryAfterError): number | undefined {
+  try {
+    return parseDuration("retryAfter", read(error, "delay"), { min: 0 });
+  } catch {
+    return undefined;
+  }
+}
+
+function isAbort(error: Error): boolean {
+  return error.name === "AbortError" || read(error, "code") === "ERR_SHUTDOWN";
+}
+
+/** The failure of a run whose work never began: nobody reads what it returned. */
+function unreadResult(kind: string): OstinatoError {
+  return new OstinatoError(
+    "ERR_INVALID_OPTION",
+    `run: it returned ${kind}, which does nothing until it is read; read it in the run, and return a promise`,
   );
 }

@@ -10,18 +10,20 @@ import { checkedSchedule } from "../schedules/checked";
 import type { Task } from "../task";
 import { formatDuration } from "../duration";
 import {
+  quoted,
+  readOpenOptions,
+  readOptions,
   refuse,
-  refuseUnknown,
   requireBoolean,
-  requireFunction,
   requireInteger,
+  requireName,
   requireOneOf,
-  requireString,
+  requireWork,
 } from "../validate";
 
 /** What to run, when, and what to do when it goes wrong. */
 export interface SpawnSpec {
-  /** Unique in the runtime, and the task's identity in the cluster: non-empty, at most 512 characters. */
+  /** Unique in the runtime, and the task's identity in the cluster: non-empty, at most 512 bytes of UTF-8. */
   name: string;
   /** When to run. Left out: long-lived work, which runs from the start and is restarted when it ends. */
   schedule?: Schedule;
@@ -96,11 +98,9 @@ const day = 86_400_000;
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
-export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
-  if (typeof spec !== "object" || (spec as unknown) === null) refuse("spawn", "an object with name and run", spec);
-  const name = requireString("name", spec.name);
-  if (name.length > 512) refuse("name", "at most 512 characters", name);
-  refuseUnknown(`task "${name}"`, spec, optionNames);
+export function parseSpec(given: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
+  const name = requireName("name", readOpenOptions("spawn", given, "an object with name and run").name);
+  const spec = readOptions(`task ${quoted(name)}`, given, optionNames);
   const continuous = spec.schedule === undefined;
   const cycles =
     spec.schedule === undefined
@@ -108,7 +108,7 @@ export function parseSpec(spec: SpawnSpec, defaults: SpecDefaults): ParsedSpec {
       : parseCycles(spec, checkedSchedule("schedule", spec.schedule), defaults.now);
   return {
     name,
-    run: requireFunction("run", spec.run),
+    run: requireWork("run", spec.run),
     rule: cycles?.rule,
     maxCycle: cycles?.maxCycle ?? 180 * minute,
     timeout: spec.timeout === undefined ? undefined : parseDuration("timeout", spec.timeout),

@@ -1,9 +1,19 @@
 import type { AnyActorRef } from "xstate";
 import { OstinatoError } from "../errors";
+import { read } from "../foreign";
 import { parseRetry, type RetryOptions } from "../rules/backoff";
 import { parseIntensity, type IntensityOptions } from "../rules/intensity";
 import { validateChild, type AutoShutdown, type RestartKind, type Strategy } from "../rules/restart";
-import { refuse, refuseUnknown, requireBoolean, requireOneOf, requireString } from "../validate";
+import {
+  isArray,
+  quoted,
+  readOpenOptions,
+  readOptions,
+  refuse,
+  requireBoolean,
+  requireName,
+  requireOneOf,
+} from "../validate";
 import type { Child, OnExit } from "./child";
 import type { Host } from "./host";
 import { parseSpec, type ParsedSpec, type SpawnSpec, type SpecDefaults } from "./spec";
@@ -56,21 +66,22 @@ export function parseBranch(spec: SuperviseSpec, defaults: SpecDefaults): { plan
   const names = [...namesOf(plan)];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
-    throw new OstinatoError("ERR_DUPLICATE_NAME", `supervisor "${plan.name}": two children are called "${twice}"`);
+    throw new OstinatoError(
+      "ERR_DUPLICATE_NAME",
+      `supervisor ${quoted(plan.name)}: two children are called ${quoted(twice)}`,
+    );
   }
   return { plan, names };
 }
 
-function parseSupervisor(spec: SuperviseSpec, defaults: SpecDefaults): ParsedSupervisor {
-  if (typeof spec !== "object" || (spec as unknown) === null)
-    refuse("supervise", "an object with name and children", spec);
-  const name = requireString("name", spec.name);
-  refuseUnknown(`supervisor "${name}"`, spec, optionNames);
-  if (!Array.isArray(spec.children)) refuse(`supervisor "${name}": children`, "an array of specs", spec.children);
+function parseSupervisor(given: SuperviseSpec, defaults: SpecDefaults): ParsedSupervisor {
+  const name = requireName("name", readOpenOptions("supervise", given, "an object with name and children").name);
+  const spec = readOptions(`supervisor ${quoted(name)}`, given, optionNames);
+  if (!isArray(spec.children)) refuse(`supervisor ${quoted(name)}: children`, "an array of specs", spec.children);
   const autoShutdown = requireOneOf("autoShutdown", ["never", "any", "all"], spec.autoShutdown ?? "never");
-  const children = (spec.children as readonly (SpawnSpec | SuperviseSpec)[]).map((child): ParsedChild => {
-    if (typeof child === "object" && (child as unknown) !== null && "children" in child) {
-      return { kind: "supervisor", plan: parseSupervisor(child, defaults) };
+  const children = spec.children.map((child): ParsedChild => {
+    if (read(child, "children") !== undefined) {
+      return { kind: "supervisor", plan: parseSupervisor(child as SuperviseSpec, defaults) };
     }
     return { kind: "task", spec: parseSpec(child as SpawnSpec, defaults) };
   });

@@ -1,3 +1,4 @@
+import { toError } from "../errors";
 import type { Report } from "./report";
 
 const reports = new Set<Report>();
@@ -19,7 +20,7 @@ export function reportUnhandled(report: Report): () => void {
 }
 
 function tellAll(reason: unknown): void {
-  const err = reason instanceof Error ? reason : new Error(String(reason));
+  const err = toError(reason);
   for (const report of reports) {
     report.tell({ type: "warning", task: "", message: "a promise was rejected and nobody handled it", err });
   }

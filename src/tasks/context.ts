@@ -2,7 +2,9 @@ import pino, { type Logger } from "pino";
 import type { Clock } from "../clock";
 import { systemClock } from "../clocks/system";
 import { bindClock, boundClock, type Task, type TaskContext } from "../task";
-import { requireFunction } from "../validate";
+import { callGuarded, cut, guardSignal, read, unreadKind } from "../foreign";
+import { OstinatoError } from "../errors";
+import { requireWork } from "../validate";
 
 /**
  * What the composition functions return: a {@link Task} that may also be called by hand, with as much of a context as
@@ -47,8 +49,9 @@ export interface ChildSignal {
   readonly release: () => void;
 }
 
-export function childSignal(parent: AbortSignal): ChildSignal {
+export function childSignal(parent: AbortSignal, failed: (error: Error) => void): ChildSignal {
   const controller = new AbortController();
+  guardSignal(controller.signal, failed);
   const follow = () => controller.abort(parent.reason);
   if (parent.aborted) follow();
   else parent.addEventListener("abort", follow, { once: true });
@@ -59,9 +62,43 @@ export function childSignal(parent: AbortSignal): ChildSignal {
   };
 }
 
+/**
+ * Calls a task and waits for it.
+ *
+ * @throws what the task throws; OstinatoError ERR_INVALID_OPTION when it returned what does nothing until it is read
+ */
+export async function perform(task: Task, context: TaskContext): Promise<unknown> {
+  const value = await task(context);
+  const unread = unreadKind(value);
+  if (unread === undefined) return value;
+  throw new OstinatoError(
+    "ERR_INVALID_OPTION",
+    `a task returned ${unread}, which does nothing until it is read; read it in the task, and return a promise`,
+  );
+}
+
+/** Tells the log of the first error that a listener to a signal throws. */
+export function tellOnce({ logger }: Pick<TaskContext, "logger">): (err: Error) => void {
+  let told = false;
+  return (err) => {
+    if (!told)
+      callGuarded(
+        () => logger.warn({ err }, "a listener to the signal of a task threw"),
+        () => undefined,
+      );
+    told = true;
+  };
+}
+
 /** What messages call a task: the name of its function, or its place. */
 export function taskLabel(task: Task, index: number, kind: string): string {
-  return task.name === "" ? `task ${String(index + 1)} of ${kind}` : task.name;
+  return nameOf(task) ?? `task ${String(index + 1)} of ${kind}`;
+}
+
+/** The name of a function; undefined where it has none. */
+export function nameOf(task: Task): string | undefined {
+  const name = read(task, "name");
+  return typeof name === "string" && name !== "" ? cut(name, 200) : undefined;
 }
 
 /** Names a composed task after its parts, so that a message about it says more than "concurrence". */
@@ -70,8 +107,8 @@ export function compose(
   parts: readonly Task[],
   run: (given?: Partial<TaskContext>) => Promise<unknown>,
 ): ComposedTask {
-  parts.forEach((part, index) => requireFunction(`${kind}: task ${String(index + 1)}`, part));
-  const inside = parts.map((part, index) => (part.name === "" ? `task ${String(index + 1)}` : part.name)).join(", ");
+  parts.forEach((part, index) => requireWork(`${kind}: task ${String(index + 1)}`, part));
+  const inside = parts.map((part, index) => nameOf(part) ?? `task ${String(index + 1)}`).join(", ");
   const name = `${kind}(${inside.length > 120 ? `${inside.slice(0, 119)}…` : inside})`;
   return Object.defineProperty(run, "name", { value: name });
 }

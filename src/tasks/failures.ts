@@ -1,4 +1,5 @@
 import { toError } from "../errors";
+import { cut, isError, read } from "../foreign";
 
 /** A task that failed, as messages call it, and what it threw. */
 export interface Failure {
@@ -15,11 +16,10 @@ const abortCodes: unknown[] = ["ABORT_ERR", "ERR_SHUTDOWN", "ERR_SIBLING_FAILED"
 export function isAbortOf(error: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
   if (error === signal.reason) return true;
-  if (!(error instanceof Error)) return false;
-  if (error instanceof AggregateError) {
-    return error.errors.length > 0 && error.errors.every((member) => isAbortOf(member, signal));
-  }
-  return error.name === "AbortError" || abortCodes.includes((error as { code?: unknown }).code);
+  if (!isError(error)) return false;
+  const { name, errors } = toError(error) as Partial<AggregateError>;
+  if (Array.isArray(errors)) return errors.length > 0 && errors.every((member) => isAbortOf(member, signal));
+  return name === "AbortError" || abortCodes.includes(read(error, "code"));
 }
 
 /** Throws nothing for no failure, a single one as it is, and several as an AggregateError that names each task. */
@@ -30,6 +30,6 @@ export function throwFailures(what: string, failures: readonly Failure[]): void 
   const each = failures.map(({ task, error }) => `${task}: ${toError(error).message}`).join("; ");
   throw new AggregateError(
     failures.map(({ error }) => error),
-    `${String(failures.length)} tasks of ${what} failed: ${each}`,
+    cut(`${String(failures.length)} tasks of ${what} failed: ${each}`),
   );
 }

@@ -3,7 +3,7 @@ import { Server, type ListenOptions } from "node:net";
 import type { Clock } from "../clock";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
-import { refuse } from "../validate";
+import { readOpenOptions, refuse } from "../validate";
 import { followConnections } from "./connections";
 import { clockOf, completeContext, compose, type ComposedTask } from "./context";
 import { settledOrAborted, settledWithin } from "./wait";
@@ -29,10 +29,11 @@ export interface HttpServerTaskOptions extends ListenOptions {
 export function httpServerTask(server: Server, listenOptions: HttpServerTaskOptions = {}): ComposedTask {
   if (!(server instanceof Server))
     refuse("httpServerTask: server", "a server of node:http, node:https or node:net", server);
-  if (typeof listenOptions !== "object" || listenOptions === null) {
-    refuse("httpServerTask: listenOptions", "an object", listenOptions);
-  }
-  const { shutdownTimeout: givenTimeout = "25s", clock: ownClock, ...where } = listenOptions;
+  const {
+    shutdownTimeout: givenTimeout = "25s",
+    clock: ownClock,
+    ...where
+  } = readOpenOptions("httpServerTask: listenOptions", listenOptions);
   const shutdownTimeout = parseDuration("httpServerTask: shutdownTimeout", givenTimeout);
 
   const run = async (given?: Parameters<ComposedTask>[0]) => {

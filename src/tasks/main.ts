@@ -4,8 +4,9 @@ import { systemClock } from "../clocks/system";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError, ShutdownError, toError } from "../errors";
 import type { Task } from "../task";
-import { refuse, refuseUnknown, requireFunction } from "../validate";
-import { childSignal, completeContext } from "./context";
+import { cut, guardLogger, longestStack, textOf } from "../foreign";
+import { isArray, readOptions, refuse, requireWork } from "../validate";
+import { childSignal, completeContext, tellOnce } from "./context";
 import { startGroup, type Group } from "./group";
 import { onReaderGone, outputsOf, ownOutputs, readerGoneCode } from "./reader-gone";
 import { endingSignals, exitCodeOf, onSignals, requireSignals } from "./signals";
@@ -26,6 +27,11 @@ export interface MainOptions {
   exit?: (code: number) => void;
 }
 
+/** What brings its task with it: a runtime. */
+export interface Startable {
+  task(): Task;
+}
+
 const optionNames = ["signal", "shutdownTimeout", "signals", "logger", "clock", "exit"];
 const keepAliveMs = Number.MAX_SAFE_INTEGER;
 
@@ -33,7 +39,8 @@ const keepAliveMs = Number.MAX_SAFE_INTEGER;
  * Runs tasks together until all have ended, one fails, a signal arrives or `signal` is aborted; then asks the others to
  * end, and resolves to an exit code: 0, or 1 when a task failed or did not end within `shutdownTimeout`. Every failure
  * is logged with its causes. A second signal ends the process at once. When the reader of stdout or stderr has gone
- * (`node app.js | head`) they are asked to end too, and the code is 141. Options may stand first or last.
+ * (`node app.js | head`) they are asked to end too, and the code is 141. Options may stand first or last. A runtime
+ * may stand for its task: `main(runtime)`.
  *
  * ```ts
  * main(runtime.task(), httpServerTask(server)).then((code) => process.exit(code));
@@ -43,9 +50,9 @@ const keepAliveMs = Number.MAX_SAFE_INTEGER;
  *
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION (the promise rejects)
  */
-export async function main(...given: (Task | MainOptions)[]): Promise<number> {
-  const { tasks, options } = readArguments(given);
-  refuseUnknown("main", options, optionNames);
+export async function main(...given: (Task | Startable | MainOptions)[]): Promise<number> {
+  const { tasks, options: found } = readArguments(given);
+  const options = readOptions("main", found, optionNames);
   const {
     signal = new AbortController().signal,
     clock = systemClock,
@@ -55,8 +62,10 @@ export async function main(...given: (Task | MainOptions)[]): Promise<number> {
   const signals = requireSignals("main: signals", options.signals ?? endingSignals);
   if (tasks.length === 0) return 0;
 
-  const logger = options.logger ?? pino(pino.destination({ dest: 2, sync: true }));
-  const ending = childSignal(signal);
+  const logger = guardLogger(options.logger ?? pino(pino.destination({ dest: 2, sync: true })), (error) =>
+    process.emitWarning(`the logger threw, and lines of the log may be missing: ${error.message}`),
+  );
+  const ending = childSignal(signal, tellOnce({ logger }));
   let asked = 0;
   const silence = onSignals(signals, (name) => {
     asked += 1;
@@ -88,14 +97,18 @@ export async function main(...given: (Task | MainOptions)[]): Promise<number> {
   }
 }
 
-function readArguments(given: readonly (Task | MainOptions)[]): { tasks: Task[]; options: MainOptions } {
-  const tasks = [...given];
+function readArguments(given: readonly (Task | Startable | MainOptions)[]): { tasks: Task[]; options: MainOptions } {
+  const tasks = given.map((each) => (isStartable(each) ? each.task() : each));
   let options: unknown = {};
   if (typeof tasks.at(-1) === "object") options = tasks.pop();
   else if (typeof tasks[0] === "object") options = tasks.shift();
-  if (options === null || Array.isArray(options)) refuse("main: options", "an object", options);
-  tasks.forEach((task, index) => requireFunction(`main: task ${String(index + 1)}`, task));
+  if (options === null || isArray(options)) refuse("main: options", "an object", options);
+  tasks.forEach((task, index) => requireWork(`main: task ${String(index + 1)}`, task));
   return { tasks: tasks as Task[], options: options as MainOptions };
+}
+
+function isStartable(given: unknown): given is Startable {
+  return typeof given === "object" && given !== null && typeof (given as Partial<Startable>).task === "function";
 }
 
 function stuck(group: Group, shutdownTimeout: number): OstinatoError {
@@ -109,8 +122,11 @@ function stuck(group: Group, shutdownTimeout: number): OstinatoError {
 function report(group: Group, late: OstinatoError | undefined, logger: Logger): number {
   for (const { task, error } of group.failures) {
     // What escalated through supervisors brings a report of its own.
-    const { message, report = message } = toError(error) as Error & { report?: string };
-    logger.error({ err: toError(error), task }, `${task} failed: ${report}`);
+    const err = toError(error) as Error & { report?: unknown };
+    logger.error(
+      { err, task },
+      `${task} failed: ${cut(textOf(err.report ?? err.message, longestStack), longestStack)}`,
+    );
   }
   if (late !== undefined) logger.error({ err: late, tasks: group.running() }, late.message);
   return group.failures.length === 0 && late === undefined ? 0 : 1;

@@ -1,6 +1,7 @@
 import type { Task, TaskContext } from "../task";
+import { isError } from "../foreign";
 import { requireFunction } from "../validate";
-import { completeContext, compose, type ComposedTask } from "./context";
+import { completeContext, compose, perform, type ComposedTask } from "./context";
 import { isAbortOf } from "./failures";
 
 /**
@@ -12,11 +13,11 @@ export function onError(task: Task, handler: (error: unknown, context: TaskConte
   return compose("onError", [task], async (given) => {
     const context = completeContext(given);
     try {
-      return await task(context);
+      return await perform(task, context);
     } catch (error) {
       if (isAbortOf(error, context.signal)) throw error;
       const answer = await handler(error, context);
-      if (answer instanceof Error) throw answer;
+      if (isError(answer)) throw answer;
       return answer;
     }
   });

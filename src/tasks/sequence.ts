@@ -1,5 +1,5 @@
 import type { Task } from "../task";
-import { completeContext, compose, type ComposedTask } from "./context";
+import { completeContext, compose, perform, type ComposedTask } from "./context";
 
 /**
  * One task after the other. The first error ends it and is thrown as it is; once the signal is aborted no further task
@@ -10,7 +10,7 @@ export function sequence(...tasks: Task[]): ComposedTask {
     const context = completeContext(given);
     for (const task of tasks) {
       if (context.signal.aborted) return;
-      await task(context);
+      await perform(task, context);
     }
   });
 }

@@ -2,7 +2,8 @@ import type { Clock } from "../clock";
 import type { Schedule } from "../schedule";
 import { checkedSchedule } from "../schedules/checked";
 import type { Task } from "../task";
-import { childContext, clockOf, completeContext, compose, type ComposedTask } from "./context";
+import { readOptions } from "../validate";
+import { childContext, clockOf, completeContext, compose, perform, type ComposedTask } from "./context";
 import { isAbortOf } from "./failures";
 import { waitFor, waitUntil } from "./wait";
 
@@ -16,8 +17,9 @@ export interface WithRepeatOptions {
  * interval runs at once and then after each period, counted from its first run; other schedules wait for their time.
  * Ticks that pass while a run lasts are left out (T5).
  */
-export function withRepeat(schedule: Schedule, task: Task, options: WithRepeatOptions = {}): ComposedTask {
+export function withRepeat(schedule: Schedule, task: Task, given: WithRepeatOptions = {}): ComposedTask {
   const followed = checkedSchedule("withRepeat: schedule", schedule);
+  const options = readOptions("withRepeat", given, ["clock"]);
   return compose("withRepeat", [task], async (given) => {
     const clock = options.clock ?? clockOf(given ?? {});
     const context = completeContext(given, clock);
@@ -27,7 +29,7 @@ export function withRepeat(schedule: Schedule, task: Task, options: WithRepeatOp
       if (due === undefined || context.signal.aborted) return;
       const lateBy = Math.max(0, clock.now() - due.getTime());
       try {
-        await task(childContext(context, { scheduledAt: due, lateBy, attempt: 1 }));
+        await perform(task, childContext(context, { scheduledAt: due, lateBy, attempt: 1 }));
       } catch (error) {
         if (isAbortOf(error, context.signal)) return;
         throw error;

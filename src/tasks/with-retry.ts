@@ -4,8 +4,8 @@ import { toError } from "../errors";
 import { systemRandom, type Random } from "../identity";
 import { backoffDelay, parseRetry, type Retry, type RetryOptions } from "../rules/backoff";
 import { DiscardError, RetryAfterError, type Task } from "../task";
-import { refuse } from "../validate";
-import { childContext, clockOf, completeContext, compose, taskLabel, type ComposedTask } from "./context";
+import { readOpenOptions } from "../validate";
+import { childContext, clockOf, completeContext, compose, perform, taskLabel, type ComposedTask } from "./context";
 import { waitFor } from "./wait";
 
 export interface WithRetryOptions extends RetryOptions {
@@ -23,8 +23,7 @@ export interface WithRetryOptions extends RetryOptions {
  * @throws OstinatoError ERR_INVALID_OPTION, ERR_INVALID_DURATION
  */
 export function withRetry(options: WithRetryOptions, task: Task): ComposedTask {
-  if (typeof options !== "object" || options === null) refuse("withRetry: options", "an object", options);
-  const { clock: ownClock, random = systemRandom, ...rest } = options;
+  const { clock: ownClock, random = systemRandom, ...rest } = readOpenOptions("withRetry: options", options);
   const retry = parseRetry("withRetry", rest);
 
   return compose("withRetry", [task], async (given) => {
@@ -35,11 +34,12 @@ export function withRetry(options: WithRetryOptions, task: Task): ComposedTask {
     for (let attempt = 1; ; attempt += 1) {
       if (signal.aborted) throw signal.reason;
       try {
-        return await task(childContext(context, { attempt }));
-      } catch (error) {
-        if (signal.aborted || error instanceof DiscardError || attempt > retry.limit) throw error;
+        return await perform(task, childContext(context, { attempt }));
+      } catch (thrown) {
+        const error = toError(thrown);
+        if (signal.aborted || error instanceof DiscardError || attempt > retry.limit) throw thrown;
         const delayMs = delayAfter(retry, error, attempt, random());
-        const message = `${label} failed: ${toError(error).message}; next attempt in ${formatDuration(Math.round(delayMs))}`;
+        const message = `${label} failed: ${error.message}; next attempt in ${formatDuration(Math.round(delayMs))}`;
         logger.warn({ err: error, attempt, delayMs }, message);
         await waitFor(clock, delayMs, signal);
       }
@@ -47,7 +47,7 @@ export function withRetry(options: WithRetryOptions, task: Task): ComposedTask {
   });
 }
 
-function delayAfter(retry: Retry, error: unknown, failures: number, random: number): number {
+function delayAfter(retry: Retry, error: Error, failures: number, random: number): number {
   if (error instanceof RetryAfterError) return parseDuration("retryAfter", error.delay, { min: 0 });
   return backoffDelay(retry, failures, random);
 }

@@ -2,8 +2,10 @@ import type { Clock } from "../clock";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError } from "../errors";
 import type { Task } from "../task";
-import { childContext, clockOf, completeContext, compose, type ComposedTask } from "./context";
+import { readOptions, requireWork } from "../validate";
+import { childContext, clockOf, completeContext, compose, nameOf, perform, type ComposedTask } from "./context";
 import { isAbortOf, throwFailures, type Failure } from "./failures";
+import { closedIfServer } from "./servers";
 import { settledOrAborted, settledWithin } from "./wait";
 
 export interface WithShutdownOptions {
@@ -21,12 +23,18 @@ const reactionMs = 1_000;
  * an abort both are waited for. An error of `start` before the abort is thrown and `stop` is not called; later errors
  * of either are thrown, both as an AggregateError. What outlasts `timeout` is given up with ERR_SHUTDOWN_DEADLINE (T4).
  *
+ * A `start` that returns a server, as `listen` does, has not ended before the server has closed:
+ * `withShutdown(() => server.listen(8080), () => server.close())`.
+ *
  * @throws OstinatoError ERR_INVALID_DURATION
  */
-export function withShutdown(start: Task, stop: Task, options: WithShutdownOptions = {}): ComposedTask {
+export function withShutdown(start: Task, stop: Task, given: WithShutdownOptions = {}): ComposedTask {
+  requireWork("withShutdown: start", start);
+  requireWork("withShutdown: stop", stop);
+  const options = readOptions("withShutdown", given, ["timeout", "clock"]);
   const timeout = parseDuration("withShutdown: timeout", options.timeout ?? "25s");
-  const startLabel = start.name || "start";
-  const stopLabel = stop.name || "stop";
+  const startLabel = nameOf(start) ?? "start";
+  const stopLabel = nameOf(stop) ?? "stop";
 
   return compose("withShutdown", [start, stop], async (given) => {
     const clock = options.clock ?? clockOf(given ?? {});
@@ -38,7 +46,7 @@ export function withShutdown(start: Task, stop: Task, options: WithShutdownOptio
     const running = new Set([startLabel, stopLabel]);
     const run = async (label: string, task: Task, runSignal: AbortSignal) => {
       try {
-        await task(childContext(context, { signal: runSignal }));
+        await perform(task, childContext(context, { signal: runSignal }));
       } catch (error) {
         if (!isAbortOf(error, runSignal)) failures.push({ task: label, error });
         else if (task === stop) failures.push({ task: label, error: runSignal.reason });
@@ -47,7 +55,8 @@ export function withShutdown(start: Task, stop: Task, options: WithShutdownOptio
       }
     };
 
-    const started = run(startLabel, start, signal);
+    const serve: Task = async (own) => closedIfServer(await start(own));
+    const started = run(startLabel, serve, signal);
     await settledOrAborted(started, signal);
     if (!signal.aborted) throwFailures("withShutdown", failures);
 

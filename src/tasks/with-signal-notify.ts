@@ -1,6 +1,6 @@
 import { ShutdownError } from "../errors";
 import type { Task } from "../task";
-import { childContext, childSignal, completeContext, compose, type ComposedTask } from "./context";
+import { childContext, childSignal, completeContext, compose, perform, tellOnce, type ComposedTask } from "./context";
 import { isAbortOf } from "./failures";
 import { endingSignals, onSignals, requireSignals } from "./signals";
 
@@ -14,10 +14,10 @@ export function withSignalNotify(task: Task, signals: readonly NodeJS.Signals[] 
   const listened = requireSignals("withSignalNotify: signals", signals);
   return compose("withSignalNotify", [task], async (given) => {
     const context = completeContext(given);
-    const { signal, abort, release } = childSignal(context.signal);
+    const { signal, abort, release } = childSignal(context.signal, tellOnce(context));
     const silence = onSignals(listened, (name) => abort(new ShutdownError(`${name} received`)));
     try {
-      return await task(childContext(context, { signal }));
+      return await perform(task, childContext(context, { signal }));
     } catch (error) {
       if (!isAbortOf(error, signal)) throw error;
       return undefined;

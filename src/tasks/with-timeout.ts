@@ -2,7 +2,18 @@ import type { Clock } from "../clock";
 import { formatDuration, parseDuration, type Duration } from "../duration";
 import { TimeoutError } from "../errors";
 import type { Task } from "../task";
-import { childContext, childSignal, clockOf, completeContext, compose, taskLabel, type ComposedTask } from "./context";
+import { readOptions } from "../validate";
+import {
+  childContext,
+  childSignal,
+  clockOf,
+  completeContext,
+  compose,
+  perform,
+  taskLabel,
+  tellOnce,
+  type ComposedTask,
+} from "./context";
 import { isAbortOf } from "./failures";
 import { settledOrAborted, settledWithin } from "./wait";
 
@@ -20,7 +31,8 @@ export interface WithTimeoutOptions {
  *
  * @throws OstinatoError ERR_INVALID_DURATION
  */
-export function withTimeout(duration: Duration, task: Task, options: WithTimeoutOptions = {}): ComposedTask {
+export function withTimeout(duration: Duration, task: Task, given: WithTimeoutOptions = {}): ComposedTask {
+  const options = readOptions("withTimeout", given, ["grace", "clock"]);
   const limit = parseDuration("withTimeout: duration", duration);
   const grace = parseDuration("withTimeout: grace", options.grace ?? "5s", { min: 0 });
   const givenUp = new Set<Promise<unknown>>();
@@ -28,7 +40,7 @@ export function withTimeout(duration: Duration, task: Task, options: WithTimeout
   return compose("withTimeout", [task], async (given) => {
     const clock = options.clock ?? clockOf(given ?? {});
     const context = completeContext(given, clock);
-    const { signal, abort, release } = childSignal(context.signal);
+    const { signal, abort, release } = childSignal(context.signal, tellOnce(context));
     const message = `${taskLabel(task, 0, "withTimeout")} took longer than ${formatDuration(limit)}`;
     const timedOut = new TimeoutError(message);
 
@@ -37,7 +49,7 @@ export function withTimeout(duration: Duration, task: Task, options: WithTimeout
     const run = (async () => {
       if (wait) await settledOrAborted(left, signal);
       signal.throwIfAborted();
-      return task(childContext(context, { signal }));
+      return perform(task, childContext(context, { signal }));
     })();
 
     try {

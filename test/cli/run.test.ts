@@ -51,7 +51,7 @@ for (const [from, options] of [
       await command.until(new RegExp(`"task":"${name}".*"msg":"ran true"`));
     }
     await command.until(/"node":"n1"/);
-    await command.until(/\[FINISHED\] mine/);
+    await command.until(/### \[FINISHED\] mine/);
     command.signal("SIGTERM");
     assert.is(await command.exit, 0);
     for (const line of command.stdout().trim().split("\n")) assert.type(JSON.parse(line), "object");

@@ -2,13 +2,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { virtualClock } from "../../src/clocks/virtual";
 import { firstAbort } from "../../src/cluster/first-abort";
-import { holdLease, type Lease } from "../../src/cluster/lease";
+import { createLease, type Lease } from "../../src/cluster/lease";
 import { View } from "../../src/cluster/view";
 import { seededRandom, type Random } from "../../src/identity";
 import { memoryStore } from "../../src/stores/memory";
-import type { RevisionMap, WatchListener } from "../../src/store";
 import { faultyMap, type Fault, type FaultyMap } from "../helpers/faulty-map";
 import { nodeClock, type NodeClock } from "../helpers/node-clock";
+import { receivedBy } from "../helpers/received-by";
 
 /*
  * Goal: whatever clocks, networks and processes do, there are never two at once that may act on one lease, and tokens
@@ -31,46 +31,6 @@ interface Node {
   campaign: Promise<void>;
 }
 
-/** What comes from the store reaches a frozen machine only when it runs again, and in order. */
-function receivedBy(inner: RevisionMap, clock: NodeClock): RevisionMap {
-  const wait = async <T>(call: Promise<T>): Promise<T> => {
-    try {
-      return await call;
-    } finally {
-      if (clock.frozen) await clock.running();
-    }
-  };
-  const buffered = (listener: WatchListener): WatchListener => {
-    let queue: (() => void)[] = [];
-    const pass = (deliver: () => void): void => {
-      if (!clock.frozen && queue.length === 0) {
-        deliver();
-        return;
-      }
-      queue.push(deliver);
-      if (queue.length > 1) return;
-      void clock.running().then(() => {
-        const all = queue;
-        queue = [];
-        for (const one of all) one();
-      });
-    };
-    return {
-      change: (change) => pass(() => listener.change(change)),
-      current: () => pass(() => listener.current()),
-      doubt: () => pass(() => listener.doubt()),
-    };
-  };
-  return {
-    get: (key) => wait(inner.get(key)),
-    create: (key, value) => wait(inner.create(key, value)),
-    update: (key, value, revision) => wait(inner.update(key, value, revision)),
-    delete: (key, revision) => wait(inner.delete(key, revision)),
-    list: (prefix) => inner.list(prefix),
-    watch: (prefix, listener) => inner.watch(prefix, buffered(listener)),
-  };
-}
-
 async function simulate(seed: number): Promise<{ tenures: number; lost: number }> {
   const random = seededRandom(seed);
   const below = (n: number): number => Math.floor(random() * n);
@@ -87,7 +47,7 @@ async function simulate(seed: number): Promise<{ tenures: number; lost: number }
     const view = new View(received, "", clock);
     const name = `n${String(i)}`;
     const options = { map: received, view, key: "job", holder: name, lease: length, clock, epoch: 1 };
-    const node = { name, clock, map, lease: holdLease({ ...options, random }), stop: new AbortController() };
+    const node = { name, clock, map, lease: createLease({ ...options, random }), stop: new AbortController() };
     return { ...node, campaign: campaign(node, random, tokens, () => (lost += 1)) };
   });
 

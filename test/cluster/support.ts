@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/clock";
 import { virtualClock, type VirtualClock } from "../../src/clocks/virtual";
-import { holdLease, type HoldLeaseOptions, type Lease } from "../../src/cluster/lease";
+import { createLease, type LeaseOptions, type Lease } from "../../src/cluster/lease";
 import { View } from "../../src/cluster/view";
 import { readLease, type LeaseFields } from "../../src/rules/lease";
 import { memoryStore } from "../../src/stores/memory";
@@ -21,7 +21,7 @@ export interface Node {
   readonly name: string;
   readonly map: FaultyMap;
   readonly view: View;
-  lease(options?: Partial<HoldLeaseOptions>): Lease;
+  lease(options?: Partial<LeaseOptions>): Lease;
 }
 
 export function cluster(): Cluster {
@@ -38,7 +38,7 @@ export function cluster(): Cluster {
         map: reached,
         view,
         lease: (options) =>
-          holdLease({
+          createLease({
             map: reached,
             view,
             key: "job",

@@ -15,7 +15,7 @@ function manual(): {
   const watch: WatchListener = {
     change: (change) => listener?.change(change),
     current: () => listener?.current(),
-    doubt: () => listener?.doubt(),
+    doubt: (renewal) => listener?.doubt(renewal),
   };
   const map: Pick<RevisionMap, "watch"> = {
     watch: (_prefix, given) => {
@@ -129,7 +129,7 @@ test("After a doubt, what is not delivered is gone, and a smaller revision count
   view.onCurrent(() => (current += 1));
   await clock.advance(50);
   watch.doubt();
-  view.noteOwnWrite({ key: "own", value: "x", revision: 4 });
+  view.noteOwnWrite({ key: "own", value: "x", revision: 12 });
   put("kept", 5);
   put("rolled back", 3);
   assert.ok(view.get("gone"));
@@ -140,6 +140,92 @@ test("After a doubt, what is not delivered is gone, and a smaller revision count
   assert.is(view.get("rolled back")?.seenAt, 50);
   assert.equal(told, ["own", "rolled back", "gone"]);
   assert.is(current, 1);
+});
+
+test("The answer to a read that was overtaken by the delivered deletion brings nothing back", async () => {
+  const { map, watch, put } = manual();
+  const view = new View(map, "", virtualClock());
+  put("a", 5);
+  watch.current();
+  const sent = view.moment();
+  watch.change({ key: "a", value: undefined, revision: 6 });
+  const late = { key: "a", value: "v", revision: 5 };
+  view.noteOwnWrite(late, sent);
+  view.noteOwnWrite(late);
+  assert.is(view.get("a"), undefined);
+  assert.not.ok(view.stale, "an answer that is merely late starts nothing");
+  await view.close();
+});
+
+test("A read that found a key absent takes nothing back that was written after it was sent", () => {
+  const { map, put } = manual();
+  const view = new View(map, "", virtualClock());
+  const sent = view.moment();
+  put("a", 5);
+  view.noteOwnWrite({ key: "a", value: undefined, revision: 0 }, sent);
+  assert.ok(view.get("a"));
+  view.noteOwnWrite({ key: "a", value: undefined, revision: 0 }, view.moment());
+  assert.is(view.get("a"), undefined);
+});
+
+test("An answer from before a doubt says nothing about the store since", () => {
+  const { map, watch, put } = manual();
+  const view = new View(map, "", virtualClock());
+  put("a", 1500);
+  watch.current();
+  const sent = view.moment();
+  watch.doubt();
+  view.noteOwnWrite({ key: "a", value: "old", revision: 1501 }, sent);
+  put("a", 3, "new");
+  watch.current();
+  assert.is(view.get("a")?.entry.value, "new");
+});
+
+test("An answer that contradicts what was known before it was asked for has everything read again", async () => {
+  const clock = virtualClock();
+  const map = memoryStore().map("m");
+  let watches = 0;
+  const counted = {
+    ...map,
+    watch: (prefix: string, listener: WatchListener) => ((watches += 1), map.watch(prefix, listener)),
+  };
+  const view = new View(counted, "", clock);
+  await clock.advance(2_000);
+  await map.create("a", "x");
+  await map.update("a", "y", 1);
+  await clock.advance(0);
+  const told: string[] = [];
+  view.onAny((key) => told.push(key));
+  view.noteOwnWrite({ key: "a", value: "x", revision: 1 }, view.moment());
+  assert.ok(view.stale);
+  view.refresh();
+  await clock.advance(0);
+  assert.is(watches, 2, "at most once a second");
+  assert.not.ok(view.stale);
+  assert.is(view.get("a")?.entry.value, "y");
+  assert.equal(told, []);
+  await view.close();
+});
+
+test("What a store that is another one has lost is told once, when all that it has is known", () => {
+  const { map, watch, put } = manual();
+  const view = new View(map, "", virtualClock());
+  for (const key of ["a", "b", "c"]) put(key, 5 + key.charCodeAt(0));
+  watch.current();
+  const told: unknown[] = [];
+  view.onLoss((loss) => told.push(loss));
+  watch.doubt();
+  put("a", 200);
+  put("b", 201);
+  put("c", 202);
+  watch.current();
+  assert.equal(told, []);
+  watch.doubt({ bucket: "KV_x", how: "recreated" });
+  watch.doubt();
+  put("b", 1);
+  watch.current();
+  watch.current();
+  assert.equal(told, [{ bucket: "KV_x", how: "recreated", known: 3, lost: 2 }]);
 });
 
 test("A view that is closed before it was ready keeps nobody waiting", async () => {

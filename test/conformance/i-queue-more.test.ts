@@ -1,11 +1,10 @@
 import { discard, retryAfter, type OstinatoError, type Queue, type QueueOptions } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOf, collect, worker, type Ran } from "../helpers/polls";
+import { codeOf, collect, idsOf, worker, type Ran } from "../helpers/polls";
 import { inMemory, onEveryStore, type World } from "../helpers/world";
 
 const payloads = (ran: readonly Ran[]): unknown[] => ran.map(({ payload }) => payload);
-const idsOf = (ran: readonly Ran[]): string[] => ran.map(({ id }) => id);
 
 /** What is in the dead letters, in short. */
 async function letters(queue: Queue): Promise<object[]> {

@@ -163,7 +163,7 @@ inMemory("N12 a run past its timeout fails, is aborted, and has no second copy b
   await runtime.start();
   await world.clock.advance("6s");
   const failed = world.lines.find((line) => line.event === "FAILED");
-  assert.is(failed?.msg, '### [FAILED] neat-periodic-task: "n12", timeout exceeded!');
+  assert.is(failed?.msg, "FAILED n12, timeout exceeded!");
   assert.equal(reasons, ["ERR_TIMEOUT"]);
   await world.clock.advance("5m");
   assert.is(starts, 1);

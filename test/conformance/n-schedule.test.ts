@@ -92,12 +92,10 @@ inMemory(
   },
 );
 
-inMemory("N9 monitor lines read exactly so, carry fields, and no name can forge one", async (world) => {
-  const name = 'x"\n### [ALIVE] neat-periodic-task: "y';
-  const runtime = world.runtime();
+inMemory('N9 with messages: "neat" monitor lines read exactly so, and carry fields', async (world) => {
+  const runtime = world.runtime({ messages: "neat" });
   runtime.spawn({ name: "good", schedule: interval("1m"), run: () => undefined });
   runtime.spawn({ name: "bad", schedule: interval("1m"), run: () => Promise.reject(new Error("broken")) });
-  runtime.spawn({ name, schedule: interval("1m"), run: () => undefined });
   await runtime.start();
   await world.clock.advance(10);
   const of = (task: string) => world.lines.filter((line) => line.task === task && line.event !== undefined);
@@ -113,13 +111,77 @@ inMemory("N9 monitor lines read exactly so, carry fields, and no name can forge 
   const failed = of("bad").find((line) => line.event === "FAILED");
   assert.is(failed?.msg, '### [FAILED] neat-periodic-task: "bad"');
   assert.is(failed?.err?.message, "broken");
-  for (const line of of(name)) assert.not.match(line.msg, "\n");
-  assert.is(of("y").length, 0);
+  const late = world.runtime({ messages: "neat" });
+  const hang = (): Promise<never> => new Promise(() => undefined);
+  late.spawn({ name: "late", schedule: interval("1m"), timeout: "1s", run: hang });
+  await late.start();
+  await world.clock.advance("2s");
+  const timedOut = of("late").find((line) => line.event === "FAILED");
+  assert.is(timedOut?.msg, '### [FAILED] neat-periodic-task: "late", timeout exceeded!');
   const labelled = world.runtime({ label: "my-service" });
   labelled.spawn({ name: "own", schedule: interval("1m"), run: () => undefined });
   await labelled.start();
   await world.clock.advance(10);
   assert.is(of("own")[0]?.msg, '### [START] my-service: "own"');
+});
+
+inMemory("N9 by default monitor lines are a word and the name, with the same fields", async (world) => {
+  const runtime = world.runtime();
+  runtime.spawn({ name: "nightly backup/eu-1", schedule: interval("1m"), run: () => undefined });
+  runtime.spawn({ name: "bad", schedule: interval("1m"), run: () => Promise.reject(new Error("broken")) });
+  runtime.spawn({ name: "früh", schedule: interval("1m"), run: () => undefined });
+  await runtime.start();
+  await world.clock.advance(10);
+  const of = (task: string) => world.lines.filter((line) => line.task === task && line.event !== undefined);
+  const good = of("nightly backup/eu-1");
+  assert.equal(
+    good.map((line) => line.msg),
+    ["START", "FINISHED", "ALIVE"].map((mark) => `${mark} nightly backup/eu-1`),
+  );
+  assert.equal(
+    good.map((line) => line.event),
+    ["START", "FINISHED", "ALIVE"],
+  );
+  assert.is(good[1]?.runId, good[0]?.runId);
+  assert.is(of("bad").find((line) => line.event === "FAILED")?.msg, "FAILED bad");
+  assert.is(of("früh")[0]?.msg, "START früh");
+});
+
+for (const messages of ["plain", "neat"] as const) {
+  inMemory(`N9 no name can forge a line or hide in one, with messages: "${messages}"`, async (world) => {
+    const runtime = world.runtime({ messages });
+    const names = [
+      'x"\n### [ALIVE] neat-periodic-task: "y',
+      "web\nALIVE web",
+      "web\u2028ALIVE web",
+      "web\u0085ALIVE web",
+      "web, timeout exceeded!",
+      "web  ",
+      'w"eb',
+      "\u202ebew",
+      "\u001b[2Kweb",
+    ];
+    for (const name of names) runtime.spawn({ name, schedule: interval("1m"), run: () => undefined });
+    await runtime.start();
+    await world.clock.advance(10);
+    const texts = world.lines.filter((line) => line.event === "START").map((line) => line.msg);
+    assert.is(texts.length, names.length);
+    for (const text of texts) {
+      assert.match(
+        text,
+        messages === "plain"
+          ? /^START "[^\p{Cc}\p{Cf}\u2028\u2029]*"$/u
+          : /^### \[START\] neat-periodic-task: "[^\p{Cc}\p{Cf}\u2028\u2029]*"$/u,
+      );
+    }
+  });
+}
+
+test("N9 messages are plain or neat, and nothing else", () => {
+  assert.throws(
+    () => createRuntime({ messages: "loud" as "plain" }),
+    /messages: expected one of "plain", "neat"; got "loud"/,
+  );
 });
 
 inMemory("N10 ALIVE comes right after FINISHED and then every maxCycle", async (world) => {

@@ -1,4 +1,14 @@
-import { cron, daily, interval, monthly, parseSchedule, systemClock, type Misfire, type Schedule } from "ostinato";
+import {
+  cron,
+  daily,
+  interval,
+  monthly,
+  parseSchedule,
+  systemClock,
+  weekly,
+  type Misfire,
+  type Schedule,
+} from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inMemory, type World } from "../helpers/world";
@@ -82,6 +92,17 @@ test("T12 day 31 is the month's last day, and December is followed by January", 
   assert.equal(runs(last, "2028-01-31T12:00Z", 1), ["2028-02-29T12:00Z"]);
   assert.equal(runs(last, "2026-12-31T12:00Z", 1), ["2027-01-31T12:00Z"]);
   assert.equal(runs(monthly({ day: -1, hour: 12, timeZone }), "2026-01-31T12:00Z", 1), ["2026-02-28T12:00Z"]);
+});
+
+test("T12 without a time of day, calendar schedules mean midnight", () => {
+  assert.equal(runs(monthly({ day: 1, timeZone }), "2026-01-01T00:00Z", 2), ["2026-02-01T00:00Z", "2026-03-01T00:00Z"]);
+  assert.equal(runs(daily({ timeZone }), "2026-01-31T12:00Z", 2), ["2026-02-01T00:00Z", "2026-02-02T00:00Z"]);
+  assert.equal(runs(weekly({ day: "monday", timeZone }), "2026-01-01T00:00Z", 1), ["2026-01-05T00:00Z"]);
+  assert.equal(runs(daily({ minute: 30, timeZone }), "2026-01-31T12:00Z", 1), ["2026-02-01T00:30Z"]);
+  const here = new Date("2026-01-31T12:00Z");
+  for (const schedule of [daily(), daily({}), parseSchedule("daily"), parseSchedule("daily()")]) {
+    assert.equal(schedule.next(here), daily({ hour: 0 }).next(here));
+  }
 });
 
 test("T12 day 29 runs in every February", () => {

@@ -158,10 +158,13 @@ for (const version of natsVersions) {
       ${user("admin")}
       ${user("worker", worker)}
       ${needed.map((line, index) => user(`without${String(index)}`, worker.replace(line, ""))).join("\n")}
-      ${user("deaf", worker.replace("_INBOX.>", "other.>"))}
+      ${user("deaf", worker.replace("_INBOX_worker.>", "other.>"))}
     ] }`;
     await withServer({ version, config }, async ({ url }) => {
-      const options = (name: string) => ({ servers: url, user: name, pass: `pw-${name}` });
+      const options = (name: string) => ({
+        ...{ servers: url, user: name, pass: `pw-${name}` },
+        ...(name === "admin" ? {} : { inboxPrefix: "_INBOX_worker" }),
+      });
       const admin = natsStore(options("admin"));
       for (const name of ["leases", "nodes"]) await exercise(admin, name);
       await admin.close();
@@ -193,7 +196,10 @@ for (const version of natsVersions) {
       const deaf = natsStore(options("deaf"));
       const error = await failure(exercise(deaf, "leases"));
       assert.is(error.code, "ERR_STORE_PERMISSION");
-      assert.match(error.message, /does not permit this user to subscribe to "_INBOX\..*; grant "_INBOX\.>"/);
+      assert.match(
+        error.message,
+        /does not permit this user to subscribe to "_INBOX_worker\..*; grant "_INBOX_worker\.>"/,
+      );
       await deaf.close();
     });
   });
@@ -206,7 +212,7 @@ test("a runtime that may not watch its leases does not start, and says which per
     const admin = natsStore({ servers: url, user: "admin", pass: "pw-admin" });
     for (const name of ["leases", "nodes"]) await exercise(admin, name);
     await admin.close();
-    const store = natsStore({ servers: url, user: "worker", pass: "pw-worker" });
+    const store = natsStore({ servers: url, user: "worker", pass: "pw-worker", inboxPrefix: "_INBOX_worker" });
     const runtime = createRuntime({ store, logger: pino({ level: "silent" }) });
     const error = await failure(runtime.start());
     assert.is(error.code, "ERR_STORE_PERMISSION");
@@ -222,7 +228,7 @@ test("a runtime without a bucket for nodes runs its tasks and warns", async () =
     const admin = natsStore({ servers: url, user: "admin", pass: "pw-admin" });
     await exercise(admin, "leases");
     await admin.close();
-    const store = natsStore({ servers: url, user: "worker", pass: "pw-worker" });
+    const store = natsStore({ servers: url, user: "worker", pass: "pw-worker", inboxPrefix: "_INBOX_worker" });
     const runtime = createRuntime({ store, logger: pino({ level: "silent" }) });
     const warned = new Promise<string>((resolve) => {
       runtime.events.subscribe((event) => {
@@ -241,7 +247,12 @@ test("the guide's permissions of a producer let it send to its queue and to noth
     const admin = await connect({ servers: url, user: "admin", pass: "pw-admin" });
     admin.subscribe("ostinato.polls.*", { callback: (_error, message) => message.respond(message.data) });
     await admin.flush();
-    const producer = await connect({ servers: url, user: "producer", pass: "pw-producer" });
+    const producer = await connect({
+      servers: url,
+      user: "producer",
+      pass: "pw-producer",
+      inboxPrefix: "_INBOX.producer",
+    });
     for (const action of ["assign", "remove"]) {
       const answer = await producer.request(`ostinato.polls.${action}`, '{"id":"1"}', { timeout: 2_000 });
       assert.is(answer.string(), '{"id":"1"}');
@@ -259,7 +270,7 @@ test("the guide's permissions of a producer let it send to its queue and to noth
     await both;
     assert.equal(refused, ["ostinato.other.assign", "$KV.ostinato_leases.task.backup"]);
     await Promise.all([producer.close(), admin.close()]);
-    const store = natsStore({ servers: url, user: "producer", pass: "pw-producer" });
+    const store = natsStore({ servers: url, user: "producer", pass: "pw-producer", inboxPrefix: "_INBOX.producer" });
     const error = await failure(exercise(store, "leases"));
     assert.match(
       error.message,

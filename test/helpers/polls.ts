@@ -52,3 +52,5 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item);
   return all;
 }
+
+export const idsOf = (ran: readonly Ran[]): string[] => ran.map(({ id }) => id);

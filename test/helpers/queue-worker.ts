@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { fileStore, natsStore, type QueueStats, type Store } from "ostinato";
 
 /** Where a queue lives that several processes share. */
-export type SharedPlace = { readonly servers: string[]; readonly namespace: string } | { readonly path: string };
+export type SharedPlace =
+  | {
+      readonly servers: string[];
+      readonly namespace: string;
+      readonly replicas?: number;
+      readonly storage?: "file" | "memory";
+    }
+  | { readonly path: string };
 
 export interface WorkerSetup {
   readonly place: SharedPlace;
@@ -21,6 +28,8 @@ export interface WorkerSetup {
   /** Tell of runs every 20 ms only, which costs next to nothing: for benchmarks, where nobody is killed. */
   readonly together?: boolean;
   readonly level?: string;
+  /** Retries that are allowed. */
+  readonly limit?: number;
 }
 
 export function storeAt(place: SharedPlace): Store {

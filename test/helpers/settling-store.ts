@@ -36,10 +36,10 @@ class Deliveries {
         listener.current();
         this.changed();
       },
-      doubt: () => {
+      doubt: (renewal) => {
         state.isCurrent = false;
         covered = this.lastUnder(prefix);
-        listener.doubt();
+        listener.doubt(renewal);
       },
       failed: (error) => listener.failed?.(error),
     });

@@ -130,7 +130,7 @@ test("the health names what should be alive and is not", async () => {
     name: "stream",
     retry: { initialDelay: "1h" },
     run: () => {
-      throw new Error("socket closed");
+      throw new Error("refused: password=hunter2");
     },
   });
   await runtime.start();
@@ -139,7 +139,7 @@ test("the health names what should be alive and is not", async () => {
   while (got.status !== 503) got = await ask(inspector.url, "/healthz");
   assert.equal(JSON.parse(got.body), {
     ok: false,
-    unhealthy: [{ name: "stream", reason: "not alive: socket closed" }],
+    unhealthy: [{ name: "stream", reason: "not alive: attempt 1 ended, and the next one waits" }],
   });
 });
 

@@ -31,6 +31,7 @@ async function partitionOver(valid: () => boolean) {
     parent: createEmptyActor(),
     node: "here",
     onChange: () => undefined,
+    onRenewed: () => undefined,
     onLoaded: () => (loaded += 1),
     warn: (message, error) => assert.unreachable(`${message}: ${error.message}`),
     pause: () => new Promise((resolve) => void clock.setTimeout(resolve, 1_000)),

@@ -56,7 +56,9 @@ for (const version of natsVersions) {
           publish: (kind, body) => producer.publish(`${namespace}.polls.${kind}`, bodyOf(body)),
           settled: async () => {
             for (let left = 1; left > 0;) {
-              const answer = await producer.request(`$JS.API.STREAM.INFO.${namespace}_polls_intake`);
+              const answer = await producer.request(`$JS.API.STREAM.INFO.${namespace}_polls_intake`, undefined, {
+                timeout: 20_000,
+              });
               left = answer.json<{ state: { messages: number } }>().state.messages;
             }
           },

@@ -4,6 +4,7 @@ import { OstinatoError, type ErrorCode } from "../../src/errors";
 import {
   fencingToken,
   mayTake,
+  mustStop,
   observe,
   patience,
   readFailure,
@@ -82,15 +83,25 @@ test("A wall that moved against elapsed time may tell of a suspend; one that was
 
 test("A record read again tells which unanswered attempt it shows", () => {
   const tenure = { holder: "a", boot: "x", tenure: 3 };
+  const since = { startedAt: 500, skew: 7 };
   const attempts = new Map([
-    [2, 500],
-    [3, 800],
+    [2, since],
+    [3, { startedAt: 800, skew: 7 }],
   ]);
-  assert.equal(wasItMine(record, tenure, attempts), { mine: true, startedAt: 500 });
-  assert.equal(wasItMine({ ...record, renewals: 1 }, tenure, attempts), { mine: true, startedAt: undefined });
+  assert.equal(wasItMine(record, tenure, attempts), { mine: true, since });
+  assert.equal(wasItMine({ ...record, renewals: 1 }, tenure, attempts), { mine: true, since: undefined });
   for (const other of [undefined, { ...record, holder: "b" }, { ...record, boot: "y" }, { ...record, tenure: 2 }]) {
-    assert.equal(wasItMine(other, tenure, attempts), { mine: false });
+    assert.equal(wasItMine(other, tenure, attempts), { mine: false, holder: other?.holder });
   }
+});
+
+test("A holder must stop before the end of trust, and as soon as its wall has moved", () => {
+  const since = { startedAt: 1_000, skew: 50 };
+  const at = (startedAt: number, skew = 50): string | undefined => mustStop(since, { startedAt, skew }, lease);
+  assert.is(at(stopAt(1_000, lease) - 1), undefined);
+  assert.is(at(stopAt(1_000, lease)), "lapsed");
+  assert.is(at(1_000, 50 + 2_001), "slept");
+  assert.is(at(1_000, 50 - 2_001), "slept");
 });
 
 test("A failed write has changed nothing, perhaps something, or is not worth repeating", () => {

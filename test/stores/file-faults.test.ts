@@ -298,4 +298,16 @@ test("an option that does not exist, and a path that is no text, are refused", (
   refused({});
 });
 
+test("a process that calls process.exit() in the midst of its writes ends, and keeps nobody from writing", async () => {
+  const path = folder();
+  for (let time = 0; time < 3; time += 1) {
+    const quitting = start(path, "quit");
+    await quitting.line((line) => line === "quits");
+    await quitting.exit;
+  }
+  const store = fileStore({ path });
+  assert.is((await store.map("shared").create("after", "")).ok, true);
+  await store.close();
+});
+
 test.run();

@@ -108,7 +108,7 @@ for (const version of natsVersions) {
       message.answer("a second answer is none");
     });
     await listening(reader, producer);
-    const inbox = "answers.here";
+    const inbox = "_INBOX.here";
     const answers: string[] = [];
     const subscription = producer.subscribe(inbox, {
       callback: (_error, { data }) => answers.push(textOf({ body: data })),

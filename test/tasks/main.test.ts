@@ -2,6 +2,7 @@ import pino, { type Logger } from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { virtualClock } from "../../src/clocks/virtual";
+import { createRuntime } from "../../src/runtime";
 import { main, type MainOptions } from "../../src/tasks/main";
 import { withTimeout } from "../../src/tasks/with-timeout";
 import { deferred, rejection, settle, untilAborted } from "./support";
@@ -29,6 +30,26 @@ function fixture(options: MainOptions = {}) {
 
 test("no tasks give 0", async () => {
   assert.is(await main(), 0);
+});
+
+test("a runtime stands for its task, alone or beside tasks and options", async () => {
+  const { clock, controller, options } = fixture();
+  const runtime = createRuntime({ clock, logger: options.logger });
+  let aborted = 0;
+  runtime.spawn({
+    name: "listener",
+    run: async (context) => {
+      await untilAborted(context).catch(() => (aborted += 1));
+    },
+  });
+  const code = main(runtime, untilAborted, options);
+  await clock.advance(10);
+  assert.match(runtime.toString(), /listener .*running/);
+  controller.abort();
+  await clock.advance(10);
+  assert.is(await code, 0);
+  assert.is(aborted, 1);
+  assert.is(await main({ ...options, signal: AbortSignal.abort() }, createRuntime({ clock })), 0);
 });
 
 test("tasks that end by themselves give 0; nothing is listened to any more", async () => {

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { virtualClock } from "../../src/clocks/virtual";
@@ -123,6 +126,55 @@ test("durations that make no sense are refused", () => {
       ),
     /^withShutdown: timeout: /,
   );
+});
+
+/** A server on a free port, and how often it was asked something. */
+function webServer(): { server: Server; port: () => number } {
+  const server = createServer((_request, response) => response.end("hello"));
+  return { server, port: () => (server.address() as AddressInfo).port };
+}
+
+test("T4 a start that returned a server is waited for until the server has closed", async () => {
+  const controller = new AbortController();
+  const { server, port } = webServer();
+  let stops = 0;
+  let hasEnded = false;
+  const ended = withShutdown(
+    () => server.listen(0, "127.0.0.1"),
+    () => {
+      stops += 1;
+      return server.close();
+    },
+  )({ signal: controller.signal }).finally(() => (hasEnded = true));
+  await once(server, "listening");
+  const answer = await fetch(`http://127.0.0.1:${String(port())}/`, { headers: { connection: "close" } });
+  assert.is(await answer.text(), "hello");
+  await settle();
+  assert.not.ok(hasEnded);
+  assert.is(stops, 0);
+  controller.abort();
+  await ended;
+  assert.is(stops, 1);
+  assert.not.ok(server.listening);
+});
+
+test("T4 a server that cannot listen fails the task, and one that closes by itself ends it", async () => {
+  const { server: taken, port } = webServer();
+  taken.listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { server } = webServer();
+  const start = (): Server => server.listen(port(), "127.0.0.1");
+  const error = (await rejection(withShutdown(start, () => server.close())())) as NodeJS.ErrnoException;
+  assert.is(error.code, "EADDRINUSE");
+  let stops = 0;
+  const ended = withShutdown(
+    async () => Promise.resolve(taken),
+    () => void (stops += 1),
+  )();
+  await settle();
+  taken.close();
+  await ended;
+  assert.is(stops, 1);
 });
 
 test.run();

@@ -20,6 +20,9 @@ const tell = (type, data) => {
 let wanted = { query: "", filter: "", from: 0, count: 0, fresh: 0, actor: "", queues: false };
 let asked = "";
 
+/** After a refusal (too many pages are open) the browser does not try again, so that we do. */
+const retryMs = 5_000;
+
 /** Connects, and stays connected: the browser tries again by itself, and we ask for the same things again. */
 export function feed() {
   const source = new EventSource("api/feed");
@@ -36,7 +39,10 @@ export function feed() {
       if (type === "hello") watch({});
     });
   }
-  source.addEventListener("error", () => tell("lost"));
+  source.addEventListener("error", () => {
+    tell("lost");
+    if (source.readyState === EventSource.CLOSED) setTimeout(feed, retryMs);
+  });
 }
 
 /** All rows are to be sent again. */

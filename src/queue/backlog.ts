@@ -1,0 +1,113 @@
+import type { Clock } from "../clock";
+import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
+import { isSuspect } from "../rules/suspects";
+import type { Change, Entry } from "../store";
+import { DueIndex } from "./due-index";
+import type { Job, Standing } from "./job";
+import type { Outages } from "./outages";
+import type { OwnedPartition } from "./owned-partition";
+import { RecordCache } from "./record-cache";
+
+/** What is due within this time is worth remembering whole. */
+const soon = 60_000;
+const cacheCharacters = 8_000_000;
+export const pauseAfterFailure = 1_000;
+
+/** A task that is due. */
+export type Due = Pick<Job, "key" | "revision" | "partition">;
+
+/** The tasks of the partitions that are owned here: when each is due, which records are at hand, which are suspects. */
+export class Backlog {
+  readonly index: DueIndex;
+  readonly cache = new RecordCache(cacheCharacters);
+  readonly #suspects = new Map<string, QueueRecord>();
+  readonly #clock: Clock;
+  readonly #outages: Outages;
+  readonly #nodeId: string;
+  readonly #self: string;
+  readonly #onForget: (key: string) => void;
+
+  /** @param about `self` names this execution of the queue; `onForget` is called for what may have been a suspect. */
+  constructor(
+    bucket: number,
+    about: { clock: Clock; outages: Outages; nodeId: string; self: string; onForget: (key: string) => void },
+  ) {
+    this.index = new DueIndex(bucket);
+    this.#clock = about.clock;
+    this.#outages = about.outages;
+    this.#nodeId = about.nodeId;
+    this.#self = about.self;
+    this.#onForget = about.onForget;
+  }
+
+  /** As the store has it. */
+  take(partition: OwnedPartition, { key, value, revision }: Change): void {
+    const record = value === undefined ? undefined : readQueueRecord(value);
+    if (record === undefined || value === undefined) {
+      this.index.delete(key);
+      this.cache.delete(key);
+      this.#forget(key);
+      return;
+    }
+    const { shard, state } = partition;
+    const wait = state === "loading" ? this.#outages.waitFor(shard, record, this.#nodeId) : 0;
+    this.put(partition, { key, value, revision, record }, Math.max(wakeAt(record), wait));
+  }
+
+  put(partition: OwnedPartition, entry: Entry & { record: QueueRecord }, at: number): void {
+    const { key, value, revision, record } = entry;
+    const how = { parked: partition.state === "loading", round: partition.round };
+    this.index.put(key, partition.number, at, revision, how);
+    if (at <= this.#clock.now() + soon) this.cache.put(key, value, revision);
+    // An old value must not be taken for this one, should the store be another one in which it has the same revision.
+    else this.cache.delete(key);
+    this.#forget(key);
+    if (isSuspect(record, this.#self)) this.#suspects.set(key, record);
+  }
+
+  /** A worker is done with it; `newest` is what the watch has told of it meanwhile. */
+  settle({ key, partition, revision }: Job, standing: Standing, newest: Change | undefined): void {
+    if (standing.is === "left") this.index.delete(key);
+    else if (newest !== undefined && (standing.is === "unknown" || newest.revision > standing.revision)) {
+      this.take(partition, newest);
+    } else if (standing.is === "gone") this.index.delete(key);
+    else if (standing.is === "waiting") this.put(partition, { ...standing, key }, wakeAt(standing.record));
+    else this.readAgain(partition, key, revision, standing.pause ? pauseAfterFailure : 0);
+  }
+
+  /** False: it waits, or is not ours to run any more. */
+  mayBegin({ key, revision, partition }: Due): boolean {
+    if (partition.serves) return true;
+    if (partition.state === "draining") this.index.delete(key);
+    // In doubt, or with a lease that is about to end: it waits until that is known.
+    else this.readAgain(partition, key, revision, pauseAfterFailure);
+    return false;
+  }
+
+  /** The next look at it reads from the store where it stands. */
+  readAgain(partition: OwnedPartition, key: string, revision: number, after: number): void {
+    this.cache.delete(key);
+    const how = { parked: partition.state === "loading", round: partition.round };
+    this.index.put(key, partition.number, this.#clock.now() + after, revision, how);
+  }
+
+  /** The suspects that are due, each once. */
+  *dueSuspects(): Generator<{ key: string; revision: number; partition: number; record: QueueRecord }> {
+    for (const [key, record] of this.#suspects) {
+      const due = this.index.takeReady(key);
+      if (due !== undefined || this.index.revisionOf(key) === undefined) this.#suspects.delete(key);
+      if (due !== undefined) yield { ...due, record };
+    }
+  }
+
+  /** The late notice of a claim made here whose run has ended, and the task with it. */
+  isEcho(partition: OwnedPartition, { value }: Change): boolean {
+    if (value === undefined || partition.state !== "serving") return false;
+    return readQueueRecord(value)?.run?.owner === partition.lease.token;
+  }
+
+  #forget(key: string): void {
+    this.#suspects.delete(key);
+    this.#onForget(key);
+  }
+}
