@@ -206,7 +206,9 @@ export class ProducerDesk {
     if (this.#isWatchingForHang || first === undefined) return;
     this.#isWatchingForHang = true;
     const { attempts } = first;
-    await this.#options.pause(hangs);
+    for (let waited = 0; waited < hangs && this.#options.mayGoOn(); waited += longestPause) {
+      await this.#options.pause(longestPause);
+    }
     this.#isWatchingForHang = false;
     if (this.#open.first !== first || first.attempts !== attempts || !this.#open.isCrowded) return;
     first.abandon(new OstinatoError("ERR_INVALID_PAYLOAD", "payload: the schema gives no answer"));

@@ -84,7 +84,7 @@ export class Producers {
         this.#problems.passed(true);
       },
       mayGoOn: () => isHeld() && !over.signal.aborted,
-      pause: (milliseconds) => sleep(host.clock, milliseconds, over.signal),
+      pause: (milliseconds) => sleep(host.clock, milliseconds),
       onProblem: (error, lost) => this.#problems.report(error, lost),
       onAccepted: () => {
         checkpoint.changed();

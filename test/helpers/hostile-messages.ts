@@ -53,9 +53,6 @@ const kinds: readonly ((n: number) => string | Uint8Array)[] = [
   (n) => text({ id: `zone ${String(n)}`, payload: 1, timeZone: "UTC" }),
   (n) => text({ id: `more ${String(n)}`, payload: 1, priority: 9 }),
   (n) => `{"id":"proto ${String(n)}","payload":1,"__proto__":{"every":1}}`,
-  () => "[".repeat(100_000),
-  () => `{"id":"deep","payload":${deep(100_000)}}`,
-  () => `{"a":`.repeat(50_000),
   (n) => `{"id":"overflow ${String(n)}","payload":1e999}`,
   (n) => `{"id":"overflow ${String(n)}","payload":[{"a":[-1E+400]}]}`,
   (n) => `{"id":"overflow ${String(n)}","payload":${"9".repeat(400)}}`,
@@ -70,7 +67,19 @@ const kinds: readonly ((n: number) => string | Uint8Array)[] = [
   (n) => text({ id: `<script>alert(${String(n)})</script>`, payload: 1, at: "<img src=x onerror=alert(1)>" }),
 ];
 
-/** So many of them, one kind after another. */
+/** The same, larger than is worth sending often. */
+const huge: typeof kinds = [
+  () => "[".repeat(100_000),
+  () => `{"id":"deep","payload":${deep(100_000)}}`,
+  () => `{"a":`.repeat(50_000),
+  () => `{"id":"long","payload":1,"${"x".repeat(900_000)}":1}`,
+];
+
+/** So many of them, one kind after another, and first the huge ones. */
 export function* hostileMessages(count: number): Generator<string | Uint8Array> {
-  for (let index = 0; index < count; index += 1) yield (kinds[index % kinds.length] as (typeof kinds)[0])(index);
+  const all = [...huge, ...kinds];
+  for (let index = 0; index < count; index += 1) {
+    const of = index < all.length ? all : kinds;
+    yield (of[index % of.length] as (typeof kinds)[0])(index);
+  }
 }

@@ -163,7 +163,7 @@ for (const version of natsVersions) {
   at(
     `${String(hostile)} malformed and hostile messages: each a dead letter, every good one accepted`,
     async (place) => {
-      const { runtime } = await place.open();
+      const { runtime } = await place.open({ lease: "10s" });
       await runtime.stop();
       const good = hostile / 100;
       let sent = 0;
@@ -173,7 +173,7 @@ for (const version of natsVersions) {
         sent += 1;
         if (sent % 1_000 === 0) await place.producer.flush();
       }
-      const { queue } = await place.open();
+      const { queue } = await place.open({ lease: "10s" });
       await place.settled();
       const accepted: string[] = [];
       for await (const { id } of queue.list()) if (!id.startsWith("good ")) accepted.push(id);
