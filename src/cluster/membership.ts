@@ -1,6 +1,7 @@
 import { sleep, type Clock, type TimerId } from "../clock";
 import { OstinatoError } from "../errors";
-import type { RevisionMap } from "../store";
+import { read } from "../foreign";
+import type { Entry, RevisionMap } from "../store";
 import { mayTake, readLease, type LeaseFields } from "../rules/lease";
 import { firstAbort } from "./first-abort";
 import { createLease, type Lease } from "./lease";
@@ -41,6 +42,13 @@ export interface MembershipOptions {
   retryEvery?: number;
 }
 
+/** A record that was read: of a lease, and where it is intact, of a member. */
+interface ReadRecord {
+  readonly entry: Entry;
+  readonly fields: LeaseFields | undefined;
+  readonly member: Member | undefined;
+}
+
 const kind = "member";
 /** A dead member's record is deleted by another one when it has stood unchanged for so many leases. */
 const burialAfter = 10;
@@ -53,6 +61,8 @@ export class Membership {
   /** Kept while this process is a member. */
   protected readonly lease: Lease;
   readonly #listeners = new Set<() => void>();
+  /** By key. Every change has all of them looked at, so each is parsed once. */
+  readonly #read = new Map<string, ReadRecord>();
   readonly #stopWatching: () => void;
   #leaving: AbortController | undefined;
   #staying: Promise<void> = Promise.resolve();
@@ -68,7 +78,9 @@ export class Membership {
     const extra = (): object => ({ kind, about, holds: holds?.() ?? null });
     this.lease = createLease({ ...options, key: prefix + id, holder: id, extra });
     this.#stopWatching = view.onAny((key) => {
-      if (key.startsWith(this.#prefix)) this.#look();
+      if (!key.startsWith(this.#prefix)) return;
+      if (view.get(key) === undefined) this.#read.delete(key);
+      this.#look();
     });
     this.#look();
   }
@@ -104,8 +116,7 @@ export class Membership {
   /** All that are alive, by id. */
   members(): Member[] {
     const alive: Member[] = [];
-    for (const [seen, fields] of this.#records()) {
-      const member = readMember(seen);
+    for (const [seen, fields, member] of this.#records()) {
       if (member !== undefined && this.#msToLive(seen, fields) > 0) alive.push(member);
     }
     return alive.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -155,11 +166,16 @@ export class Membership {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  *#records(): Generator<[Seen, LeaseFields]> {
+  *#records(): Generator<[Seen, LeaseFields, Member | undefined]> {
     for (const seen of this.#options.view.entries()) {
-      if (!seen.entry.key.startsWith(this.#prefix)) continue;
-      const fields = readLease(seen.entry.value);
-      if (fields !== undefined) yield [seen, fields];
+      const { entry } = seen;
+      if (!entry.key.startsWith(this.#prefix)) continue;
+      let record = this.#read.get(entry.key);
+      if (record?.entry !== entry) {
+        record = readRecord(entry);
+        this.#read.set(entry.key, record);
+      }
+      if (record.fields !== undefined) yield [seen, record.fields, record.member];
     }
   }
 
@@ -179,13 +195,19 @@ export class Membership {
   }
 }
 
-/** A record of another form, of a newer version say, is left alone. */
-function readMember({ entry }: Seen): Member | undefined {
-  const record = JSON.parse(entry.value) as Partial<LeaseFields> & {
-    kind?: string;
-    about?: MemberAbout;
-    holds?: unknown;
-  };
-  if (record.kind !== kind || record.about === undefined || record.holder === undefined) return undefined;
-  return { id: record.holder, ...record.about, holds: record.holds };
+/** A record of another form, of a newer version or another program, is no member and is left alone. */
+function readRecord(entry: Entry): ReadRecord {
+  const fields = readLease(entry.value);
+  return { entry, fields, member: fields === undefined ? undefined : readMember(fields) };
+}
+
+function readMember(record: LeaseFields): Member | undefined {
+  if (read(record, "kind") !== kind) return undefined;
+  const about = read(record, "about");
+  const [host, pid, version, started] = ["host", "pid", "version", "started"].map((field) => read(about, field));
+  if (typeof host !== "string" || typeof version !== "string") return undefined;
+  const isDate = typeof started === "number" && !Number.isNaN(new Date(started).getTime());
+  if (!isDate || !Number.isSafeInteger(pid)) return undefined;
+  const summary = { host, pid: pid as number, version, started };
+  return { id: record.holder, ...summary, holds: read(record, "holds") };
 }

@@ -1,3 +1,4 @@
+import type { Alarm, Alarms } from "../alarms";
 import type { Clock } from "../clock";
 import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
 import { isSuspect } from "../rules/suspects";
@@ -27,6 +28,8 @@ export class Backlog {
   readonly #nodeId: string;
   readonly #self: string;
   readonly #onForget: (key: string) => void;
+  #alarm: Alarm | undefined;
+  #alarmAt = Infinity;
 
   /** @param about `self` names this execution of the queue; `onForget` is called for what may have been a suspect. */
   constructor(
@@ -39,6 +42,20 @@ export class Backlog {
     this.#nodeId = about.nodeId;
     this.#self = about.self;
     this.#onForget = about.onForget;
+  }
+
+  /** Takes a change that the watch delivered; false where it says nothing new. */
+  note(partition: OwnedPartition, change: Change): boolean {
+    const { key, revision } = change;
+    const known = this.index.revisionOf(key);
+    // While a partition loads, the store may be another one: there an equal or a smaller revision can be news.
+    if (known !== undefined && known >= revision && partition.state === "serving") {
+      this.index.confirm(key, partition.round);
+      return false;
+    }
+    if (known === undefined && this.#isEcho(partition, change)) return false;
+    this.take(partition, change);
+    return true;
   }
 
   /** As the store has it. */
@@ -107,8 +124,22 @@ export class Backlog {
     }
   }
 
-  /** The late notice of a claim made here whose run has ended, and the task with it. */
-  isEcho(partition: OwnedPartition, { value }: Change): boolean {
+  /** One alarm wakes the next bucket; there is none while nothing waits (`I14`). */
+  awaitNext(alarms: Alarms, woken: () => void): void {
+    const at = this.index.nextAt ?? Infinity;
+    if (at === this.#alarmAt) return;
+    this.#alarm?.cancel();
+    this.#alarmAt = at;
+    const ring = (): void => {
+      this.#alarmAt = Infinity;
+      this.index.wake(this.#clock.now());
+      woken();
+    };
+    this.#alarm = at === Infinity ? undefined : alarms.at(at, ring);
+  }
+
+  /** The late echo of a claim made here. Its run has ended, and the task with it. */
+  #isEcho(partition: OwnedPartition, { value }: Change): boolean {
     if (value === undefined || partition.state !== "serving") return false;
     return readQueueRecord(value)?.run?.owner === partition.lease.token;
   }

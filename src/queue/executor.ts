@@ -1,4 +1,4 @@
-import { Alarms, type Alarm } from "../alarms";
+import { Alarms } from "../alarms";
 import { sleep } from "../clock";
 import type { Lease } from "../cluster/lease";
 import { LeaseLostError, ShutdownError } from "../errors";
@@ -46,8 +46,6 @@ export class Executor implements Employer {
   readonly #outages: Outages;
   readonly #trials: Trials;
   readonly #losses: Losses;
-  #alarm: Alarm | undefined;
-  #alarmAt = Infinity;
   #recording = 0;
   #halted = false;
 
@@ -233,23 +231,13 @@ export class Executor implements Employer {
   }
 
   #note(partition: OwnedPartition, change: Change): void {
-    const { key, revision } = change;
+    const { key } = change;
     const out = this.#out.get(key);
     if (out !== undefined) {
       // What runs here is looked at again when it has ended.
       out.newest = change;
       this.#backlog.index.confirm(key, partition.round);
-      return;
-    }
-    const known = this.#backlog.index.revisionOf(key);
-    // A load tells what is: where the store is another one, neither a smaller revision is old nor the same one the same.
-    if (known !== undefined && known >= revision && partition.state === "serving") {
-      this.#backlog.index.confirm(key, partition.round);
-      return;
-    }
-    if (known === undefined && this.#backlog.isEcho(partition, change)) return;
-    this.#backlog.take(partition, change);
-    this.#look();
+    } else if (this.#backlog.note(partition, change)) this.#look();
   }
 
   /** Sets the alarm for the next bucket, and gives out what is due. */
@@ -259,19 +247,8 @@ export class Executor implements Employer {
       if (partition === undefined) this.#backlog.index.delete(key);
       else this.#trials.admit({ ...record.suspect, key, revision, partition });
     }
-    const at = this.#backlog.index.nextAt ?? Infinity;
-    if (at !== this.#alarmAt) {
-      this.#alarm?.cancel();
-      this.#alarmAt = at;
-      this.#alarm = at === Infinity ? undefined : this.#alarms.at(at, () => this.#ring());
-    }
+    this.#backlog.awaitNext(this.#alarms, () => this.#look());
     this.#dispatch();
-  }
-
-  #ring(): void {
-    this.#alarmAt = Infinity;
-    this.#backlog.index.wake(this.#host.host.clock.now());
-    this.#look();
   }
 
   #dispatch(): void {

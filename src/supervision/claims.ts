@@ -85,10 +85,7 @@ export class Claims {
    */
   check(triggered: boolean, answer: (verdict: Verdict) => void, looks = 1): void {
     const place = this.#options.place();
-    if (place === undefined) {
-      answer({ type: "UNREACHABLE" });
-      return;
-    }
+    if (place === undefined) return answer({ type: "UNREACHABLE" });
     const to: Answers = {
       verdict: answer,
       failed: (error) => {
