@@ -5,9 +5,20 @@ import { leasePrefix } from "./shard";
 import type { Shards } from "./shards";
 
 interface WorkerRecord {
-  holder?: string;
-  about?: { host: string; pid: number };
-  holds?: WorkerShare | null;
+  holder: string;
+  about: { host: string; pid: number };
+  holds?: Partial<WorkerShare> | null;
+}
+
+/** Undefined where nobody holds it, or it is no record of ours. */
+function readWorker(value: string): WorkerRecord | undefined {
+  try {
+    const record = JSON.parse(value) as Partial<WorkerRecord> | null;
+    const isOne = typeof record?.holder === "string" && record.holder !== "" && typeof record.about === "object";
+    return isOne && record.about !== null ? (record as WorkerRecord) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who owns each partition, as far as the leases show. */
@@ -30,8 +41,9 @@ export function workersOf(queue: string, shards: Shards): QueueWorker[] {
   for (const { leases } of shards.all) {
     for (const { entry } of leases.view.entries()) {
       if (!entry.key.startsWith(prefix)) continue;
-      const { holder, about, holds } = JSON.parse(entry.value) as WorkerRecord;
-      if (holder === undefined || holder === "" || about === undefined) continue;
+      const record = readWorker(entry.value);
+      if (record === undefined) continue;
+      const { holder, about, holds } = record;
       const worker = workers.get(holder) ?? {
         ...{ id: holder, host: about.host, pid: about.pid, partitions: [] },
         ...{ waiting: 0, due: 0, running: 0, rate: 0 },
