@@ -119,7 +119,7 @@ async function agree(
       await map.create(key, JSON.stringify(config));
       continue;
     }
-    const found = JSON.parse(entry.value) as Omit<Config, "v"> & { v: number };
+    const found = readConfig(entry.value) ?? mismatch(name, `has a record "${key}" that is not ours: remove it`);
     if (found.v > 1) {
       throw new OstinatoError("ERR_NEWER_VERSION", `the queue "${name}" was made by a newer version: upgrade`);
     }
@@ -136,6 +136,19 @@ async function agree(
     const config = { ...found, bucket: given.bucket ?? found.bucket };
     if (config.bucket === found.bucket) return config;
     if ((await map.update(key, JSON.stringify(config), entry.revision)).ok) return config;
+  }
+}
+
+function readConfig(value: string): (Omit<Config, "v"> & { v: number }) | undefined {
+  try {
+    const config = JSON.parse(value) as Partial<Config> | null;
+    if (typeof config?.v === "number" && config.v > 1) return config as Config;
+    const numbers = [config?.v, config?.partitions, config?.bucket, config?.stores, config?.index];
+    return numbers.every((each) => Number.isSafeInteger(each)) && Number(config?.partitions) > 0
+      ? (config as Config)
+      : undefined;
+  } catch {
+    return undefined;
   }
 }
 
