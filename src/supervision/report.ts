@@ -4,6 +4,7 @@ import { isEnabled, toError } from "../foreign";
 import { GuardedEvents } from "../guarded-events";
 import type { Outcome } from "../task";
 import type { Decision } from "./decision";
+import { escaped, quoted } from "../validate";
 
 interface About {
   /** The task's or supervisor's name. */
@@ -132,7 +133,7 @@ export class Report {
 
   /** `N9`: a name is quoted as JSON, so that neither a quote nor a line break in it can forge a line. */
   #line(mark: string, task: string, more = ""): string {
-    return `### [${mark}] ${this.#label}: ${JSON.stringify(task)}${more}`;
+    return `### [${mark}] ${escaped(this.#label)}: ${quoted(task)}${more}`;
   }
 
   #log(event: RuntimeEvent): void {

@@ -1,6 +1,7 @@
 import type { TaskContext } from "../task";
 import type { Report } from "./report";
 import type { RunEnd } from "./run";
+import { quoted } from "../validate";
 
 /** What is told of one task's runs, from START to the line that says how it ended (`N9`). */
 export class RunReport {
@@ -42,7 +43,7 @@ export class RunReport {
     if (outcome === "leaseLost" || outcome === "aborted") {
       this.#report.tell({ type: "aborted", ...about, durationMs, outcome, ...(error ? { err: error } : {}) });
     } else if (!stored) {
-      const message = `how run ${this.#runId} of "${this.#task}" ended (${outcome}) was not stored: its record is somebody else's by now`;
+      const message = `how run ${this.#runId} of ${quoted(this.#task)} ended (${outcome}) was not stored: its record is somebody else's by now`;
       this.#report.tell({ type: "warning", task: this.#task, message, ...(error ? { err: error } : {}) });
     } else if (outcome === "succeeded") {
       this.#report.tell({ type: "finished", ...about, durationMs });
