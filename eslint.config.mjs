@@ -148,6 +148,32 @@ const oneWay = {
   },
 };
 
+/** Values that others made are read in src/foreign alone: reading one may throw, never end, or cost any memory. */
+const noForeignReads = {
+  meta: { type: "problem", schema: [] },
+  create(context) {
+    const services = context.sourceCode.parserServices;
+    const isForeign = (node) => {
+      const type = services.getTypeAtLocation(node);
+      return (type.flags & 3) !== 0 || type.symbol?.name === "Error";
+    };
+    const report = (node, what) =>
+      context.report({
+        node,
+        message: `${what} of a value that others made: use textOf, toError, isError or read (src/foreign.ts)`,
+      });
+    return {
+      "CallExpression[callee.name='String'][arguments.length=1]": (node) =>
+        isForeign(node.arguments[0]) && report(node, "String()"),
+      "CallExpression[callee.object.name='JSON'][callee.property.name='stringify']": (node) =>
+        node.arguments[0] !== undefined && isForeign(node.arguments[0]) && report(node, "JSON.stringify()"),
+      "BinaryExpression[operator='instanceof'][right.name=/^(Aggregate)?Error$/]": (node) => report(node, "instanceof"),
+      "TSAsExpression[typeAnnotation.typeName.name='Error']": (node) =>
+        isForeign(node.expression) && report(node, "a cast"),
+    };
+  },
+};
+
 const useClock = "use the Clock that was handed in: hidden time cannot be tested";
 const timers = ["setTimeout", "setInterval", "setImmediate"];
 const noHiddenClock = {
@@ -197,9 +223,10 @@ export default tseslint.config(
   },
   {
     files: ["{src,machines}/**/*.ts"],
-    plugins: { house: { rules: { "one-way": oneWay } } },
+    plugins: { house: { rules: { "one-way": oneWay, foreign: noForeignReads } } },
     rules: { "house/one-way": "error" },
   },
+  { files: ["src/**/*.ts"], ignores: ["src/foreign/**"], rules: { "house/foreign": "error" } },
   { files: ["{src,machines}/**/*.ts"], ignores: ["src/clocks/**", "src/identity.ts"], rules: noHiddenClock },
   { files: ["src/cli/**/*.ts"], rules: { "no-console": "off" } },
   {

@@ -26,6 +26,11 @@ export function quoted(name: string): string {
   return JSON.stringify(name).replace(unseen, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** The same without the quotes, for names that stand alone. */
+export function escaped(name: string): string {
+  return quoted(name).slice(1, -1);
+}
+
 /**
  * The one rule for whatever names something: tasks, supervisors, nodes, ids, locks.
  *

@@ -1,3 +1,4 @@
+import { toError } from "../foreign";
 import type { Command } from "commander";
 import { OstinatoError, type Assignment, type Duration } from "../index";
 import { readAt } from "../rules/producer-message";
@@ -111,7 +112,7 @@ function readPayload(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    const why = (cause as Error).message;
+    const why = toError(cause).message;
     throw new OstinatoError("ERR_USAGE", `--payload: expected JSON, such as '{"url":"/1"}' or '"text"': ${why}`);
   }
 }

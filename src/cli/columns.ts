@@ -1,5 +1,6 @@
 /** Text of others on a terminal: control characters are made visible, not obeyed. */
-export const visible = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "·");
+export const visible = (text: string): string =>
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, "·");
 
 export const fit = (text: string, width: number): string =>
   text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text.padEnd(width);

@@ -4,6 +4,7 @@ import { columns, relative } from "./columns";
 import { print } from "./print";
 import { useQueue, withQueue, type QueueTarget } from "./queue-target";
 import { Rejections } from "./rejections";
+import { quoted } from "../validate";
 
 interface DeadLetterOptions extends QueueTarget {
   json?: true;
@@ -73,7 +74,7 @@ async function each(
 }
 
 function missing(key: string): never {
-  throw new OstinatoError("ERR_UNKNOWN_TASK", `there is no dead letter ${JSON.stringify(key)}`);
+  throw new OstinatoError("ERR_UNKNOWN_TASK", `there is no dead letter ${quoted(key)}`);
 }
 
 async function show(queue: Queue, { json }: DeadLetterOptions): Promise<number> {

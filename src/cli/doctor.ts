@@ -1,3 +1,4 @@
+import { toError } from "../foreign";
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { examineNats, OstinatoError, systemClock, type NatsExaminationOptions, type Runtime } from "../index";
@@ -90,7 +91,7 @@ function readSecret(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new OstinatoError("ERR_USAGE", `${file}: cannot be read: ${(cause as Error).message}`, { cause });
+    throw new OstinatoError("ERR_USAGE", `${file}: cannot be read: ${toError(cause).message}`, { cause });
   }
 }
 

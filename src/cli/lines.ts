@@ -1,3 +1,4 @@
+import { toError } from "../foreign";
 import { createReadStream, fstatSync, statSync } from "node:fs";
 import { OstinatoError } from "../index";
 
@@ -74,7 +75,7 @@ async function* read(path: string): AsyncGenerator<Buffer> {
   try {
     yield* (path === "-" ? process.stdin : createReadStream(path)) as AsyncIterable<Buffer>;
   } catch (cause) {
-    throw new OstinatoError("ERR_USAGE", `${nameOf(path)}: it cannot be read: ${(cause as Error).message}`, { cause });
+    throw new OstinatoError("ERR_USAGE", `${nameOf(path)}: it cannot be read: ${toError(cause).message}`, { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { toError } from "../foreign";
 import { writeFileSync } from "node:fs";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { OstinatoError, parseSchedule, systemClock, type Runtime, type Schedule } from "../index";
@@ -117,6 +118,6 @@ function writeSvg(path: string, svg: string): void {
   try {
     writeFileSync(path, svg);
   } catch (cause) {
-    throw new OstinatoError("ERR_USAGE", `--svg ${path}: cannot be written: ${(cause as Error).message}`, { cause });
+    throw new OstinatoError("ERR_USAGE", `--svg ${path}: cannot be written: ${toError(cause).message}`, { cause });
   }
 }

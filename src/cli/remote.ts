@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { OstinatoError, openTaskRecords, systemClock, type TaskRecords } from "../index";
 import { httpAddress, type HttpAddress } from "../rules/address";
 import { openStore, readText } from "./options";
+import { escaped, quoted } from "../validate";
 
 /** How a command finds what is running: through the store that the nodes share, or through one node's inspector. */
 export interface TargetOptions {
@@ -91,16 +92,16 @@ function byStore(records: TaskRecords, description: string): Target {
     async act(action, task) {
       if (action === "pause") {
         await records.pause(task);
-        return { ok: true, message: `"${task}" is paused on every node` };
+        return { ok: true, message: `${quoted(task)} is paused on every node` };
       }
       if (action === "resume") {
         await records.resume(task);
-        return { ok: true, message: `"${task}" goes on` };
+        return { ok: true, message: `${quoted(task)} goes on` };
       }
       const result = await records.trigger(task);
       if (result.triggered)
-        return { ok: true, message: `"${task}" is to run now, on the first node that is free for it` };
-      return { ok: false, message: `"${task}" is running already, on ${result.holder}` };
+        return { ok: true, message: `${quoted(task)} is to run now, on the first node that is free for it` };
+      return { ok: false, message: `${quoted(task)} is running already, on ${escaped(result.holder)}` };
     },
     close: () => records.close(),
   };

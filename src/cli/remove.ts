@@ -3,6 +3,7 @@ import { OstinatoError, type Queue } from "../index";
 import { InputLines } from "./lines";
 import { useQueue, withQueue, type QueueTarget } from "./queue-target";
 import { Rejections } from "./rejections";
+import { show } from "../validate";
 
 const say = (line: string): void => console.error(line);
 
@@ -56,7 +57,7 @@ async function removeAll(
       if (await queue.remove(id as string)) removed += 1;
       else {
         missing += 1;
-        say(`${place === "" ? "" : `${place}: `}there is no task ${JSON.stringify(id)}`);
+        say(`${place === "" ? "" : `${place}: `}there is no task ${show(id)}`);
       }
     } catch (error) {
       if (!(error instanceof OstinatoError) || !error.code.startsWith("ERR_INVALID_")) throw error;

@@ -1,5 +1,6 @@
 import { OstinatoError, type Runtime } from "../index";
 import type { QueueViews } from "./queues";
+import { quoted } from "../validate";
 
 /** What a page, or the command line, may ask for when actions are allowed. */
 export const actionNames = ["trigger", "pause", "resume", "stop", "restart"] as const;
@@ -13,7 +14,7 @@ export interface ActionResult {
 /** Carries out one action on one task; a run that was triggered is not waited for to its end. */
 export async function act(runtime: Runtime, action: string, task: string): Promise<ActionResult> {
   const handle = runtime.get(task);
-  if (handle === undefined) return { ok: false, message: `no task is called ${JSON.stringify(task)} here` };
+  if (handle === undefined) return { ok: false, message: `no task is called ${quoted(task)} here` };
   switch (action as ActionName) {
     case "trigger": {
       const answer = handle.trigger();

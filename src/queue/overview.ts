@@ -1,3 +1,4 @@
+import { read } from "../foreign";
 import { readLease } from "../rules/lease";
 import type { WorkerShare } from "./execution";
 import type { QueueWorker } from "./queue-api";
@@ -68,6 +69,9 @@ function readWorker(value: string): WorkerRecord {
   const { holder, about, holds } = (given ?? {}) as { holder?: unknown; about?: unknown; holds?: unknown };
   const { host, pid } = (about ?? {}) as { host?: unknown; pid?: unknown };
   if (typeof holder !== "string" || typeof host !== "string" || typeof pid !== "number") return {};
-  const numbers = Object.entries(holds ?? {}).filter(([, number]) => typeof number === "number");
-  return { holder, about: { host, pid }, holds: Object.fromEntries(numbers) };
+  const isNumber = (value: unknown): value is number => typeof value === "number";
+  const figures = Object.entries(holds ?? {}).filter(([, value]) => isNumber(value));
+  const unserved = read(holds, "unserved");
+  const partitions = Array.isArray(unserved) ? unserved.filter(isNumber) : [];
+  return { holder, about: { host, pid }, holds: { ...Object.fromEntries(figures), unserved: partitions } };
 }

@@ -27,7 +27,7 @@ import { QueueEvents } from "./queue-events";
 import { QueueLocks } from "./queue-locks";
 import type { QueueStats } from "./stats";
 import { AssignedTasks } from "./tasks";
-import { hasMethod, readOptions, refuse, requireFunction } from "../validate";
+import { hasMethod, readOptions, refuse, requireFunction, quoted } from "../validate";
 
 /** @throws OstinatoError ERR_QUEUE_MISMATCH; as the store's calls do. */
 export async function openQueue(settings: QueueSettings, host: QueueHost, closed: () => void): Promise<AssignedQueue> {
@@ -219,10 +219,7 @@ export class AssignedQueue implements Queue {
   async #retry({ key, id, payload, isCut, message }: DeadLetter): Promise<void> {
     if (message === undefined && id !== undefined && isCut !== true) return this.#tasks.runNow(id, payload);
     if (message?.kind !== "assign" || !message.isWhole) {
-      throw new OstinatoError(
-        "ERR_UNKNOWN_TASK",
-        `the dead letter ${JSON.stringify(key)} holds no whole task: assign it`,
-      );
+      throw new OstinatoError("ERR_UNKNOWN_TASK", `the dead letter ${quoted(key)} holds no whole task: assign it`);
     }
     await this.#tasks.assign(readAssignmentText(message.text));
   }

@@ -1,4 +1,4 @@
-import { OstinatoError } from "../errors";
+import { OstinatoError, toError } from "../errors";
 import { refuse, refuseUnknown } from "../validate";
 import { requireId, type Assignment } from "./queue-record";
 
@@ -76,8 +76,7 @@ function readObject(text: string, example: string): Record<string, unknown> {
   try {
     given = JSON.parse(text);
   } catch (cause) {
-    const { message } = cause as Error;
-    throw new OstinatoError("ERR_INVALID_PAYLOAD", `it is no JSON: ${message}`, { cause });
+    throw new OstinatoError("ERR_INVALID_PAYLOAD", `it is no JSON: ${toError(cause).message}`, { cause });
   }
   if (mayOverflow.test(text) && holdsInfinity(given)) {
     throw new OstinatoError("ERR_INVALID_PAYLOAD", "it holds a number that is too large: send it as a string");

@@ -3,7 +3,7 @@ import { read } from "../foreign";
 import { parseDuration, type Duration } from "../duration";
 import type { Schedule } from "../schedule";
 import { cron as cronSchedule } from "../schedules/cron";
-import { readOptions, refuse, requireName } from "../validate";
+import { readOptions, refuse, requireName, show } from "../validate";
 import { requireJson } from "../payload";
 import type { Past } from "./attempts";
 import type { Suspect } from "./suspects";
@@ -133,7 +133,7 @@ export function readAssignment(assigned: Assignment, now: number, bucket: number
     if (timeZone !== undefined) record.timeZone = timeZone;
     // A time that `at` names and the calendar has is the first one.
     const next = scheduleOf(cron, timeZone).next(new Date(first === undefined ? now : first - 1));
-    if (next === undefined) throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: "${cron}" is never due`);
+    if (next === undefined) throw new OstinatoError("ERR_INVALID_SCHEDULE", `cron: ${show(cron)} is never due`);
     record.due = next.getTime();
   }
   return record;

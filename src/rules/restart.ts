@@ -1,4 +1,4 @@
-import { refuse } from "../validate";
+import { refuse, quoted } from "../validate";
 
 /** When a child is started again after it ended: always, after a failure only, never. */
 export type RestartKind = "permanent" | "transient" | "temporary";
@@ -84,12 +84,12 @@ export function validateChild(
   if (child.significant !== true) return;
   if (child.restart === "permanent") {
     refuse(
-      `significant of "${child.name}"`,
+      `significant of ${quoted(child.name)}`,
       'false for a permanent child, or restart: "transient" or "temporary"',
       true,
     );
   }
   if (autoShutdown === "never") {
-    refuse(`significant of "${child.name}"`, 'false, or autoShutdown: "any" or "all" on its supervisor', true);
+    refuse(`significant of ${quoted(child.name)}`, 'false, or autoShutdown: "any" or "all" on its supervisor', true);
   }
 }

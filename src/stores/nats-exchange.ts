@@ -2,6 +2,7 @@ import type { Msg, MsgHdrs, NatsConnection, Subscription } from "nats";
 import type { Clock, TimerId } from "../clock";
 import { Fifo } from "../fifo";
 import { NoAnswer, type Silence } from "./nats-errors";
+import { toError } from "../foreign";
 
 /** Headers as the bytes they are on the wire: the client's own header objects cost more than the rest of a write. */
 export function headerBytes(lines: string): MsgHdrs {
@@ -120,7 +121,7 @@ export class NatsExchange {
     try {
       this.connection.publish(subject, payload, headers ? { reply, headers } : { reply });
     } catch (cause) {
-      reject(new NoAnswer("not sent", (cause as Error).message, { cause }));
+      reject(new NoAnswer("not sent", toError(cause).message, { cause }));
       return;
     }
     const deadline = this.clock.monotonic() + this.patience;

@@ -3,6 +3,7 @@ import { OstinatoError, toError } from "../errors";
 import { cut, longestStack } from "../foreign";
 import type { Intensity } from "../rules/intensity";
 import type { Strategy } from "../rules/restart";
+import { quoted } from "../validate";
 
 /** The end of one child, as a report remembers it. */
 export interface RememberedExit {
@@ -36,7 +37,7 @@ export class EscalationError extends OstinatoError {
     const allowed = `${String(intensity.restarts)} ${intensity.restarts === 1 ? "restart" : "restarts"} within ${formatDuration(intensity.within)}`;
     super(
       "ERR_RESTART_INTENSITY",
-      `supervisor "${supervisor}" gives up: "${child}" ended once more after ${allowed} (${strategy}); ` +
+      `supervisor ${quoted(supervisor)} gives up: ${quoted(child)} ended once more after ${allowed} (${strategy}); ` +
         `stopped: ${list(children)}`,
       error === undefined ? {} : { cause: error },
     );
@@ -46,16 +47,18 @@ export class EscalationError extends OstinatoError {
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, namesShown).map((name) => `"${name}"`);
+  const shown = names.slice(0, namesShown).map(quoted);
   if (names.length > namesShown) shown.push(`${String(names.length - namesShown)} more`);
   return shown.join(", ");
 }
 
 function describe({ supervisor, strategy, child, error, exits, children }: Escalation, allowed: string): string {
   const last = exits.at(-1)?.at ?? 0;
-  const ends = exits.map(({ child: name, at }) => `"${name}" ${at === last ? "now" : `${seconds(last - at)} before`}`);
+  const ends = exits.map(
+    ({ child: name, at }) => `${quoted(name)} ${at === last ? "now" : `${seconds(last - at)} before`}`,
+  );
   return [
-    `supervisor "${supervisor}" (${strategy}) gave up; it allows ${allowed}`,
+    `supervisor ${quoted(supervisor)} (${strategy}) gave up; it allows ${allowed}`,
     `  ended    ${ends.slice(-namesShown).join(", ")}`,
     `  stopped  ${list(children)}`,
     `  because  ${indent(causes(child, error))}`,
@@ -64,7 +67,7 @@ function describe({ supervisor, strategy, child, error, exits, children }: Escal
 
 /** The chain of causes, each with what is known of it. */
 function causes(child: string, error: unknown): string {
-  if (error === undefined) return `"${child}" ended, and it is to run for ever`;
+  if (error === undefined) return `${quoted(child)} ended, and it is to run for ever`;
   const cause = toError(error);
   if (cause instanceof EscalationError) return cut(cause.report, longestStack);
   const text = cause.stack ?? `${cause.name}: ${cause.message}`;

@@ -1,5 +1,6 @@
 import { OstinatoError } from "../errors";
 import type { Report } from "./report";
+import { quoted } from "../validate";
 
 /**
  * Runs that were given up and have not returned yet. JavaScript cannot kill a function, so nothing of the same name
@@ -52,11 +53,11 @@ export class FormerRuns {
   /** @throws OstinatoError ERR_SHUTDOWN_DEADLINE if the stop left something behind. */
   throwIfLate(): void {
     if (this.#late === undefined || this.#late.size === 0) return;
-    const names = [...this.#late].map((name) => `"${name}"`).join(", ");
+    const names = [...this.#late].map((name) => quoted(name)).join(", ");
     throw new OstinatoError("ERR_SHUTDOWN_DEADLINE", `did not end by the shutdown deadline: ${names}`);
   }
 
   #warn(name: string, what: string): void {
-    this.#report.tell({ type: "warning", task: name, message: `"${name}" ${what}` });
+    this.#report.tell({ type: "warning", task: name, message: `${quoted(name)} ${what}` });
   }
 }

@@ -1,4 +1,4 @@
-import { quoted } from "../validate";
+import { escaped, quoted } from "../validate";
 
 /** `plain`: `START backup`. `neat`: `### [START] neat-periodic-task: "backup"`, for alerts on that text (`N9`). */
 export type Messages = "plain" | "neat";
@@ -13,6 +13,6 @@ const plainText = /^[\p{L}\p{M}\p{N}._:/@#+-]+(?: [\p{L}\p{M}\p{N}._:/@#+-]+)*$/
 
 /** @param label what neat lines call the tasks. */
 export function monitorLine(messages: Messages, label: string): MonitorLine {
-  if (messages === "neat") return (mark, task, more = "") => `### [${mark}] ${label}: ${quoted(task)}${more}`;
+  if (messages === "neat") return (mark, task, more = "") => `### [${mark}] ${escaped(label)}: ${quoted(task)}${more}`;
   return (mark, task, more = "") => `${mark} ${plainText.test(task) ? task : quoted(task)}${more}`;
 }

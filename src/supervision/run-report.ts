@@ -1,6 +1,7 @@
 import type { Outcome, TaskContext } from "../task";
 import type { Report } from "./report";
 import type { RunEnd } from "./run";
+import { quoted } from "../validate";
 
 /** What is told of one task's runs, from START to the line that says how it ended (`N9`). */
 export class RunReport {
@@ -49,7 +50,7 @@ export class RunReport {
   }
 
   #notStored(outcome: Outcome, error: Error | undefined): void {
-    const message = `the end of run ${this.#runId} of "${this.#task}" (${outcome}) was not stored: the run had lost its lease`;
+    const message = `the end of run ${this.#runId} of ${quoted(this.#task)} (${outcome}) was not stored: the run had lost its lease`;
     this.#report.tell({ type: "warning", task: this.#task, message, ...(error ? { err: error } : {}) });
   }
 

@@ -10,6 +10,7 @@ import type { Child, OnExit } from "./child";
 import { Children } from "./children";
 import type { Host } from "./host";
 import { spawnActor, stopActor } from "./spawn";
+import { escaped } from "../validate";
 
 /** A checked supervisor: who it is, by which rules it goes, and how its children are made. */
 export interface SupervisorPlan {
@@ -147,7 +148,7 @@ export class SupervisorChild implements Child {
       const last = index === below.length - 1;
       return lines.map((line, at) => (at === 0 ? (last ? "└─ " : "├─ ") : last ? "   " : "│  ") + line);
     });
-    return [`${this.name} (${this.#plan.strategy}, ${this.state})`, ...drawn];
+    return [`${escaped(this.name)} (${this.#plan.strategy}, ${this.state})`, ...drawn];
   }
 
   // What the statechart asks for.

@@ -21,6 +21,7 @@ import { claimsOf } from "./task-claims";
 import { own, taskLogic, type TaskEffects } from "./task-actor";
 import { Trigger, type TriggerResult } from "./trigger";
 import { Wait } from "./wait";
+import { escaped, quoted } from "../validate";
 
 /** One task in the tree: its actor decides what happens next; this carries out what the actor asks for. */
 export class TaskChild implements Child, TaskEffects {
@@ -72,7 +73,7 @@ export class TaskChild implements Child, TaskEffects {
       clock: host.clock,
       shutdown: spec.shutdown,
       continuous: spec.rule === undefined,
-      abort: () => this.#abortRun(new ShutdownError(`"${spec.name}" is being stopped`)),
+      abort: () => this.#abortRun(new ShutdownError(`${quoted(spec.name)} is being stopped`)),
       onGivenUp: () => this.#givenUp(),
     });
     this.actor = spawnActor(parent, taskLogic, spec.name, { name: spec.name, continuous: spec.rule === undefined });
@@ -132,7 +133,7 @@ export class TaskChild implements Child, TaskEffects {
   }
 
   lines(): string[] {
-    return [`${this.name} (${this.state})`];
+    return [`${escaped(this.name)} (${this.state})`];
   }
 
   get state(): string {
@@ -175,7 +176,7 @@ export class TaskChild implements Child, TaskEffects {
       this.decisions.note(verdict, this.claims.record);
       if (verdict.type === "HELD") this.overdue.began(false, undefined);
       if (verdict.type === "REFUSED" && context.refusal === undefined) {
-        this.#warn(`"${this.name}" does not run here: ${verdict.reason}`);
+        this.#warn(`${quoted(this.name)} does not run here: ${verdict.reason}`);
       }
       this.trigger.answered(verdict);
       this.#send(verdict);

@@ -5,7 +5,7 @@ import { readHistory } from "../rules/history";
 import { readRecord, type TaskRecord } from "../rules/task-record";
 import type { RevisionMap, Store } from "../store";
 import type { PastRunSummary } from "./handles";
-import { requireMethod } from "../validate";
+import { requireMethod, quoted } from "../validate";
 import { summarize } from "./run-context";
 
 /** An exclusive task as its record in the store tells it, whichever node runs it. */
@@ -83,16 +83,10 @@ async function changeRecord(map: RevisionMap, name: string, edit: Edit, conflict
     const entry = await map.get(`${prefix}${name}`);
     const read = readRecord(entry?.value);
     if (entry === undefined || read.kind === "none") {
-      throw new OstinatoError(
-        "ERR_UNKNOWN_TASK",
-        `no exclusive task ${JSON.stringify(name)} has a record in this store`,
-      );
+      throw new OstinatoError("ERR_UNKNOWN_TASK", `no exclusive task ${quoted(name)} has a record in this store`);
     }
     if (read.kind === "newer") {
-      throw new OstinatoError(
-        "ERR_NEWER_VERSION",
-        `the record of ${JSON.stringify(name)} was written by a newer version`,
-      );
+      throw new OstinatoError("ERR_NEWER_VERSION", `the record of ${quoted(name)} was written by a newer version`);
     }
     const next = edit(read.record);
     if (next === undefined || (await map.update(entry.key, JSON.stringify(next), entry.revision)).ok) return;
