@@ -153,10 +153,8 @@ const noForeignReads = {
   meta: { type: "problem", schema: [] },
   create(context) {
     const services = context.sourceCode.parserServices;
-    const isForeign = (node) => {
-      const type = services.getTypeAtLocation(node);
-      return (type.flags & 3) !== 0 || type.symbol?.name === "Error";
-    };
+    const isError = (node) => services.getTypeAtLocation(node).symbol?.name === "Error";
+    const isForeign = (node) => (services.getTypeAtLocation(node).flags & 3) !== 0 || isError(node);
     const report = (node, what) =>
       context.report({
         node,
@@ -166,7 +164,7 @@ const noForeignReads = {
       "CallExpression[callee.name='String'][arguments.length=1]": (node) =>
         isForeign(node.arguments[0]) && report(node, "String()"),
       "CallExpression[callee.object.name='JSON'][callee.property.name='stringify']": (node) =>
-        node.arguments[0] !== undefined && isForeign(node.arguments[0]) && report(node, "JSON.stringify()"),
+        node.arguments[0] !== undefined && isError(node.arguments[0]) && report(node, "JSON.stringify()"),
       "BinaryExpression[operator='instanceof'][right.name=/^(Aggregate)?Error$/]": (node) => report(node, "instanceof"),
       "TSAsExpression[typeAnnotation.typeName.name='Error']": (node) =>
         isForeign(node.expression) && report(node, "a cast"),

@@ -1,3 +1,4 @@
+import { isError } from "../foreign";
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -62,7 +63,7 @@ function describe(exported: unknown): string {
 
 /** Mistakes in the text of the file or its imports; what its code throws is left as it is. */
 function describeLoadFailure(error: unknown, path: string): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isError(error)) return undefined;
   const { code, name, message, stack = "" } = error as NodeJS.ErrnoException;
   if (name === "TSError")
     return `cannot be compiled\n${message.replace(/^.*Unable to compile TypeScript:\n/, "").trimEnd()}`;

@@ -1,3 +1,4 @@
+import { textOf } from "../foreign";
 import pino, { type Logger } from "pino";
 import pretty from "pino-pretty";
 
@@ -30,7 +31,7 @@ export function makeLogger({ level, pretty: forPeople }: LogOptions): Logger {
         singleLine: true,
         ignore: "pid,hostname,event,task,runId,attempt,scheduledAt,fencingToken",
         messageFormat: ({ event, task, msg }) =>
-          event === undefined && typeof task === "string" ? `${task}: ${String(msg)}` : String(msg),
+          event === undefined && typeof task === "string" ? `${task}: ${textOf(msg)}` : textOf(msg),
       })
     : output;
   // The formatter keeps errors of what it writes to to itself.

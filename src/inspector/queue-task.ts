@@ -1,3 +1,4 @@
+import { textOf as foreignText } from "../foreign";
 import type { AssignedTask, DeadLetter, Queue, Runtime } from "../index";
 import type { ParsedInspectorOptions } from "./options";
 import { stateOf } from "./trace";
@@ -80,7 +81,7 @@ export function shownLetter(letter: DeadLetter, { redact }: ParsedInspectorOptio
 }
 
 function textOf(value: unknown, most: number): string {
-  return cut(JSON.stringify(value, null, most < 1_000 ? 0 : 2) ?? String(value), most);
+  return cut(JSON.stringify(value, null, most < 1_000 ? 0 : 2) ?? foreignText(value), most);
 }
 
 const cut = (text: string, most: number): string =>

@@ -72,7 +72,7 @@ export class OwnedPartition {
   }
 
   get state(): string {
-    return String((this.actor.getSnapshot() as { value: unknown }).value);
+    return (this.actor.getSnapshot() as { value: string }).value;
   }
 
   /** Why nothing of it is begun; undefined while it is served. */

@@ -1,3 +1,4 @@
+import { isError } from "../foreign";
 import { isOutage, OstinatoError, toError } from "../errors";
 import { readAssignmentText, readRemovalText } from "../rules/producer-message";
 import type { IntakeMark } from "../rules/queue-record";
@@ -147,7 +148,7 @@ export class ProducerDesk {
         this.#options.onProblem?.(error);
         if (await this.#isInTheWay(open)) {
           const last = await act().catch(toError);
-          if (last instanceof Error) return this.#refuse(open, message, last, true);
+          if (isError(last)) return this.#refuse(open, message, last, true);
           message.answer(JSON.stringify({ ok: true, result: last }));
           return true;
         }

@@ -135,7 +135,7 @@ export class Worker implements Child {
   }
 
   get #state(): string {
-    return String((this.actor.getSnapshot() as { value: unknown }).value);
+    return (this.actor.getSnapshot() as { value: string }).value;
   }
 
   #send(event: WorkerEvent): void {

@@ -1,3 +1,4 @@
+import { textOf } from "../foreign";
 import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { getSystemErrorName } from "node:util";
@@ -68,7 +69,7 @@ export function pathError(given: string, thrown: unknown): OstinatoError {
     );
   }
   if (is(...unusable)) {
-    return error("ERR_STORE_PATH", `${path}: the path cannot be used (${String(name)}); choose another`, cause);
+    return error("ERR_STORE_PATH", `${path}: the path cannot be used (${textOf(name)}); choose another`, cause);
   }
   return error("ERR_STORE_UNAVAILABLE", `${path}: ${text}; nothing was changed`, cause);
 }

@@ -1,3 +1,4 @@
+import { textOf } from "../foreign";
 import type { Clock } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import { randomId } from "../identity";
@@ -27,7 +28,7 @@ export async function examineBucket(link: NatsLink, name: string): Promise<Bucke
     const info = await map.bucket.info();
     if (info === undefined) return bucket;
     const { num_replicas, storage } = info.config;
-    const found = { ...bucket, replicas: num_replicas ?? 1, storage: String(storage) };
+    const found = { ...bucket, replicas: num_replicas ?? 1, storage: textOf(storage) };
     try {
       await writeTo(map, 1, link.settings.clock);
       for await (const entry of map.list("doctor.")) await map.delete(entry.key, entry.revision);
@@ -73,7 +74,7 @@ async function examineIntake(link: NatsLink, queue: string): Promise<BucketExami
     const info = await stream.examine();
     if (info === undefined) return { name: stream.name };
     const { num_replicas, storage } = info.config;
-    const found = { name: stream.name, replicas: num_replicas ?? 1, storage: String(storage) };
+    const found = { name: stream.name, replicas: num_replicas ?? 1, storage: textOf(storage) };
     const error = await tryIntake(link, stream, info.state.last_seq);
     return error === undefined ? found : { ...found, error };
   } catch (error) {

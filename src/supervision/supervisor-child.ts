@@ -127,7 +127,7 @@ export class SupervisorChild implements Child {
   }
 
   get state(): string {
-    return String((this.actor.getSnapshot() as { value: unknown }).value);
+    return (this.actor.getSnapshot() as { value: string }).value;
   }
 
   get error(): unknown {

@@ -37,7 +37,7 @@ function matches(error: unknown, matchers: readonly ErrorMatcher[], path: readon
   if (matchers.some((matcher) => isMatch(error, matcher))) return true;
   if (!isError(error)) return false;
   const errors = read(error, "errors");
-  if (isArray(errors) && errors.length > 0 && error instanceof AggregateError) {
+  if (isArray(errors) && errors.length > 0 && isInstance(error, AggregateError)) {
     if (errors.every((member) => matches(member, matchers, inside))) return true;
   }
   const cause = read(error, "cause");
