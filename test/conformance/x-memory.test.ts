@@ -33,6 +33,6 @@ test("X9 a lock, a queue and an assigned task that are gone leave no memory", ()
   usedOnce("locks=20000", "assigned=20000", "queues=5000"));
 
 test("X9 what is gone leaves no memory while an inspector watches", () =>
-  usedOnce("inspect", "stopped=10000", "temporary=10000", "failing=10000", "queues=3000"));
+  usedOnce("inspect", "stopped=10000", "temporary=10000", "failing=10000", "queues=6000"));
 
 test.run();
