@@ -11,6 +11,7 @@ import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
 import type { LossEvent, ServiceEvent } from "./queue-api";
+import { Retimings } from "./retimings";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
 import { Trials } from "./trials";
@@ -53,6 +54,7 @@ export class Executor implements Employer {
   #alarm: Alarm | undefined;
   #alarmAt = Infinity;
   #recording = 0;
+  readonly #unlisten: (() => void) | undefined;
   #halted = false;
 
   constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: ExecutorServices) {
@@ -63,11 +65,13 @@ export class Executor implements Employer {
     this.#outages = new Outages(clock, settings.lease);
     this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
+    const retimings = new Retimings(settings.name, host.host);
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
       ...services,
       isStopping: () => this.#halted,
+      onRetimed: (record) => retimings.note(record),
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
         services.onGivenUp(record, reason, error);
@@ -75,6 +79,10 @@ export class Executor implements Employer {
     };
     const about = { clock, outages: this.#outages, nodeId: host.host.nodeId, self: services.signs.self };
     this.#backlog = new Backlog(bucket, { ...about, onForget: (key) => this.#trials.forget(key) });
+    this.#unlisten = clock.onWallJump?.(() => {
+      this.#backlog.wallSet();
+      this.#look();
+    });
     this.#trials = new Trials(host.host, settings, {
       running: () => this.#out.size,
       hasOthers: () => this.#backlog.index.ready > 0,
@@ -184,6 +192,7 @@ export class Executor implements Employer {
   }
 
   close(): void {
+    this.#unlisten?.();
     this.#alarms.close();
   }
 
