@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { assignCommand } from "./assign";
 import { deadLettersCommand } from "./dead-letters";
 import { doctorCommand } from "./doctor";
+import { forgetCommand } from "./forget";
 import { describeMistake } from "./mistakes";
 import { inspectCommand } from "./inspect";
 import { listCommand } from "./list";
@@ -27,6 +28,7 @@ const commands: readonly ((program: Command) => void)[] = [
   triggerCommand,
   pauseCommand,
   resumeCommand,
+  forgetCommand,
   assignCommand,
   removeCommand,
   listCommand,

@@ -6,10 +6,12 @@ import {
   asOurs,
   examineBucket,
   examineQueue,
+  examineTasks,
   queuesIn,
   requireQueueName,
   writeTo,
   type BucketExamination,
+  type TaskExamination,
 } from "./nats-bucket-examination";
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
@@ -17,7 +19,7 @@ import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./na
 import type { StoredMessage } from "./nats-records";
 import type { VersionWarning } from "./nats-versions";
 
-export type { BucketExamination };
+export type { BucketExamination, TaskExamination };
 
 export interface NatsExaminationOptions extends NatsStoreOptions {
   /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
@@ -49,6 +51,8 @@ export interface NatsExamination {
   /** How often the server has its disk keep what it wrote; milliseconds, 0 for always. Undefined where it does not tell. */
   readonly syncEvery?: number;
   readonly monitorError?: Error;
+  /** Undefined where the buckets could not be read. */
+  readonly tasks?: TaskExamination;
 }
 
 const ownBuckets = ["leases", "nodes"];
@@ -82,6 +86,7 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
       buckets,
       ...(await tryWrites(link, buckets)),
       ...(monitor === undefined ? {} : await readSync(monitor, settings.clock)),
+      ...(areLeasesReadable ? { tasks: await examineTasks(link, buckets[1]?.replicas !== undefined) } : {}),
     };
   } finally {
     await link.close(() => Promise.resolve());

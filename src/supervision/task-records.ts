@@ -1,10 +1,11 @@
 import type { Clock } from "../clock";
-import { OstinatoError } from "../errors";
 import { readHistory } from "../rules/history";
 import { readRecord, type TaskRecord } from "../rules/task-record";
 import type { RevisionMap, Store } from "../store";
 import type { PastRunSummary } from "./handles";
+import { forgetTask } from "./forget";
 import { summarize } from "./run-context";
+import { readTask, taskPrefix } from "./task-key";
 
 /** An exclusive task as its record in the store tells it, whichever node runs it. */
 export interface RecordedTask {
@@ -36,21 +37,26 @@ export interface TaskRecords {
    * runs already. @throws OstinatoError ERR_UNKNOWN_TASK
    */
   trigger(name: string): Promise<{ triggered: true } | { triggered: false; holder: string }>;
+  /**
+   * Deletes the record of a task that was removed from the code. Refused while a live node has the task or runs it. Waits
+   * for up to a minute where a node that has it may have been killed.
+   *
+   * @throws OstinatoError ERR_UNKNOWN_TASK, ERR_TASK_IN_USE
+   */
+  forget(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
-const prefix = "task.";
-
 /** Opens the records of a store that runtimes work on. @throws OstinatoError as the store does */
-export async function openTaskRecords(store: Store, clock: Pick<Clock, "now">): Promise<TaskRecords> {
+export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskRecords> {
   await store.open();
   const map = store.map("leases");
   return {
     async list() {
       const found: RecordedTask[] = [];
-      for await (const { key, value } of map.list(prefix)) {
+      for await (const { key, value } of map.list(taskPrefix)) {
         const read = readRecord(value);
-        if (read.kind === "record") found.push(tell(key.slice(prefix.length), read.record));
+        if (read.kind === "record") found.push(tell(key.slice(taskPrefix.length), read.record));
       }
       return found.sort((a, b) => (a.name < b.name ? -1 : 1));
     },
@@ -68,6 +74,7 @@ export async function openTaskRecords(store: Store, clock: Pick<Clock, "now">): 
       });
       return holder === "" ? { triggered: true } : { triggered: false, holder };
     },
+    forget: (name) => forgetTask(store, clock, name),
     close: () => store.close(),
   };
 }
@@ -79,21 +86,8 @@ async function change(
   edit: (record: TaskRecord) => TaskRecord | undefined,
 ): Promise<void> {
   for (;;) {
-    const entry = await map.get(`${prefix}${name}`);
-    const read = readRecord(entry?.value);
-    if (entry === undefined || read.kind === "none") {
-      throw new OstinatoError(
-        "ERR_UNKNOWN_TASK",
-        `no exclusive task ${JSON.stringify(name)} has a record in this store`,
-      );
-    }
-    if (read.kind === "newer") {
-      throw new OstinatoError(
-        "ERR_NEWER_VERSION",
-        `the record of ${JSON.stringify(name)} was written by a newer version`,
-      );
-    }
-    const next = edit(read.record);
+    const { entry, record } = await readTask(map, name);
+    const next = edit(record);
     if (next === undefined || (await map.update(entry.key, JSON.stringify(next), entry.revision)).ok) return;
   }
 }
