@@ -19,6 +19,7 @@ export const errorCodes = {
   ERR_ALREADY_STARTED: "start() was called twice.",
   ERR_STOPPED: "The runtime, supervisor or task has been stopped and cannot be used any more.",
   ERR_UNKNOWN_TASK: "No task of this name is known here.",
+  ERR_TASK_IN_USE: "The task cannot be forgotten, because a live node has it or runs it.",
   ERR_TIMEOUT: "A run took longer than its time limit.",
   ERR_SHUTDOWN: "The work was asked to end because its runtime, supervisor or process is stopping.",
   ERR_SHUTDOWN_DEADLINE: "Something did not end before the shutdown deadline and was given up; the message names it.",

@@ -25,6 +25,7 @@ export function findingsOf(examination: NatsExamination, options: FindingOptions
     ...trialFindings(examination),
     ...writeFindings(examination, options.lease),
     ...clockFindings(examination),
+    ...strayFindings(examination),
     ...crowdFindings(options.crowd),
   ];
 }
@@ -165,6 +166,23 @@ function clockFindings({ clock }: NatsExamination): Finding[] {
   if (difference <= clock.within + 1_000) return [{ level: "ok", what }];
   const advice = "let a time server set the clocks; exclusivity does not hang on them, but when runs are due does";
   return [{ level: "warning", what, advice }];
+}
+
+/** Tasks that were removed from the code stay in the store until somebody forgets them. */
+function strayFindings({ tasks }: NatsExamination): Finding[] {
+  if (tasks === undefined || tasks.strays.length === 0) return [];
+  const { nodes, strays } = tasks;
+  const names = strays.slice(0, 20).join(", ") + (strays.length > 20 ? ", …" : "");
+  const count = `${String(strays.length)} ${strays.length === 1 ? "task" : "tasks"}`;
+  if (nodes === 0)
+    return [{ level: "note", what: `no node runs now that could have the ${count} of the store: ${names}` }];
+  return [
+    {
+      level: "note",
+      what: `no live node has ${count} of the store: ${names}`,
+      advice: "ostinato forget NAME, if the task was removed from the code",
+    },
+  ];
 }
 
 function crowdFindings(crowd: FindingOptions["crowd"]): Finding[] {

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { assignCommand } from "./assign";
 import { deadLettersCommand } from "./dead-letters";
 import { doctorCommand } from "./doctor";
+import { forgetCommand } from "./forget";
 import { hideCredentials } from "../rules/address";
 import { isReaderGone, servesTasks } from "./logs";
 import { describeMistake } from "./mistakes";
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command) => void)[] = [
   triggerCommand,
   pauseCommand,
   resumeCommand,
+  forgetCommand,
   assignCommand,
   removeCommand,
   listCommand,

@@ -28,6 +28,8 @@ export interface NodesOptions {
   report: { tell: (event: { type: "warning"; task: string; message: string; err: Error }) => void };
   /** Who runs what, by node, as the records of the tasks say. */
   held: () => ReadonlyMap<string, readonly string[]>;
+  /** Which exclusive tasks this node has, for those who want to forget one. */
+  tasks: () => string | null;
 }
 
 /**
@@ -92,7 +94,16 @@ export class Nodes {
       const reached = (this.#reached = await reach(store, "nodes", "node.", clock));
       if (this.#open) await reached.view.ready;
       if (!this.#open) return;
-      this.#membership = new Membership({ ...reached, id: nodeId, about: this.#about, clock, lease, retryEvery });
+      const holds = (): object => ({ tasks: this.#options.tasks() });
+      this.#membership = new Membership({
+        ...reached,
+        id: nodeId,
+        about: this.#about,
+        holds,
+        clock,
+        lease,
+        retryEvery,
+      });
       void this.#membership.join();
     } catch (error) {
       const passing = isOutage(error);

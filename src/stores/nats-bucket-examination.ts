@@ -2,6 +2,7 @@ import { textOf } from "../foreign";
 import type { Clock } from "../clock";
 import { OstinatoError, toError } from "../errors";
 import { randomId } from "../identity";
+import { mayHaveName, toldTasks } from "../rules/known-names";
 import { refuse } from "../validate";
 import { badRequest, NoAnswer, readError, writeError } from "./nats-errors";
 import { NatsIntakeFeed } from "./nats-intake-feed";
@@ -58,6 +59,30 @@ export async function queuesIn(link: NatsLink): Promise<string[]> {
     return names.sort();
   } finally {
     await leases.end();
+  }
+}
+
+/** The tasks that have a record. */
+export interface TaskExamination {
+  /** How many nodes have a record; one that was killed keeps it for some minutes. */
+  readonly nodes: number;
+  /** Names of the tasks that none of these nodes has. */
+  readonly strays: readonly string[];
+}
+
+export async function examineTasks(link: NatsLink, hasNodes: boolean): Promise<TaskExamination> {
+  const [leases, nodes] = [new NatsMap(link, "leases"), new NatsMap(link, "nodes")];
+  try {
+    const told: unknown[] = [];
+    if (hasNodes) for await (const { value } of nodes.list("node.")) told.push(toldTasks(value));
+    const strays: string[] = [];
+    for await (const { key } of leases.list("task.")) {
+      const name = key.slice("task.".length);
+      if (!told.some((tasks) => mayHaveName(tasks, name))) strays.push(name);
+    }
+    return { nodes: told.length, strays: strays.sort() };
+  } finally {
+    await Promise.all([leases.end(), nodes.end()]);
   }
 }
 

@@ -7,10 +7,12 @@ import {
   asOurs,
   examineBucket,
   examineQueue,
+  examineTasks,
   queuesIn,
   requireQueueName,
   writeTo,
   type BucketExamination,
+  type TaskExamination,
 } from "./nats-bucket-examination";
 import { safeCause } from "./nats-address";
 import { examineInboxes, type InboxExamination } from "./nats-inbox-examination";
@@ -20,7 +22,7 @@ import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./na
 import type { StoredMessage } from "./nats-records";
 import type { VersionWarning } from "./nats-versions";
 
-export type { BucketExamination, InboxExamination };
+export type { BucketExamination, InboxExamination, TaskExamination };
 
 export interface NatsExaminationOptions extends NatsStoreOptions {
   /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
@@ -54,6 +56,8 @@ export interface NatsExamination {
   /** How often the server has its disk keep what it wrote; milliseconds, 0 for always. Undefined where it does not tell. */
   readonly syncEvery?: number;
   readonly monitorError?: Error;
+  /** Undefined where the buckets could not be read. */
+  readonly tasks?: TaskExamination;
 }
 
 const ownBuckets = ["leases", "nodes"];
@@ -90,6 +94,7 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
       inboxes: await examineInboxes(link),
       ...(await tryWrites(link, buckets)),
       ...(monitorAt === undefined ? {} : await readSync(monitorAt, settings.clock)),
+      ...(areLeasesReadable ? { tasks: await examineTasks(link, buckets[1]?.replicas !== undefined) } : {}),
     };
   } finally {
     await link.close(() => Promise.resolve());

@@ -5,18 +5,24 @@ import type { Clock, TimerId } from "../clock";
 import { isOutage, toError } from "../errors";
 import type { Random } from "../identity";
 import { backoffDelay } from "../rules/backoff";
+import { tellNames } from "../rules/known-names";
 import { readRecord } from "../rules/task-record";
 import type { Store, StoreEvent } from "../store";
 import { reportingMap, type RecordPlace } from "./record-place";
 import type { Report } from "./report";
+import { taskPrefix } from "./task-key";
 
-const prefix = "task.";
 /** How many records of tasks that are gone are kept where records do not outlive the process. */
 const goneKept = 200;
 const pauses = { initialDelay: 250, maxDelay: 10_000, factor: 2, jitter: 0.2, limit: Infinity };
 
-/** How many runtimes keep records in a store. */
-const keepers = new WeakMap<Store, number>();
+/** The runtimes of this process that keep records in a store. */
+const keepers = new WeakMap<Store, Set<Records>>();
+
+/** Whether a runtime of this process that uses the store has an exclusive task of this name. */
+export function isSpawned(store: Store, name: string): boolean {
+  return [...(keepers.get(store) ?? [])].some((records) => records.names().includes(name));
+}
 
 /**
  * The records of tasks in one store, kept in view. A store that cannot be reached at first is tried again until it
@@ -31,6 +37,7 @@ export class Records {
   readonly #listeners = new Map<string, Set<() => void>>();
   /** Keys whose task is gone from this runtime, the longest gone first. */
   readonly #gone = new Set<string>();
+  #told: string | null | undefined;
   #view: View | undefined;
   #open = false;
   #failed = false;
@@ -53,11 +60,11 @@ export class Records {
     if (!this.#open) {
       this.#open = true;
       useStore(this.#store);
-      keepers.set(this.#store, (keepers.get(this.#store) ?? 0) + 1);
+      keepers.set(this.#store, (keepers.get(this.#store) ?? new Set()).add(this));
       this.#unlisten = this.#store.onEvent((event) => this.#take(event));
     }
     try {
-      const { map, view, epoch } = await reach(this.#store, "leases", prefix, this.#clock);
+      const { map, view, epoch } = await reach(this.#store, "leases", taskPrefix, this.#clock);
       this.#view = view;
       view.onAny((key) => {
         for (const listener of [...(this.#listeners.get(key) ?? [])]) listener();
@@ -106,14 +113,25 @@ export class Records {
       if (read.kind !== "record" || read.record.state !== "running" || read.record.holder === "") continue;
       const names = held.get(read.record.holder) ?? [];
       held.set(read.record.holder, names);
-      names.push(entry.key.slice(prefix.length));
+      names.push(entry.key.slice(taskPrefix.length));
     }
     return held;
+  }
+
+  /** The names of the tasks that this runtime has. */
+  names(): string[] {
+    return [...this.#listeners.keys()].map((key) => key.slice(taskPrefix.length));
+  }
+
+  /** The same, as a node tells them in its record. */
+  toldNames(): string | null {
+    return (this.#told ??= tellNames(this.names()));
   }
 
   /** Calls `listener` after every change of the record; returns the function that ends it, once the task is gone. */
   on(key: string, listener: () => void): () => void {
     const listeners = this.#listeners.get(key) ?? new Set();
+    if (listeners.size === 0) this.#told = undefined;
     this.#listeners.set(key, listeners);
     this.#gone.delete(key);
     listeners.add(listener);
@@ -121,6 +139,7 @@ export class Records {
       listeners.delete(listener);
       if (listeners.size > 0) return;
       this.#listeners.delete(key);
+      this.#told = undefined;
       this.#keepGone(key);
     };
   }
@@ -136,7 +155,7 @@ export class Records {
     this.#gone.delete(oldest);
     const { place } = this;
     const entry = place?.view.get(oldest)?.entry;
-    if (place?.epoch !== 0 || entry === undefined || (keepers.get(this.#store) ?? 0) > 1) return;
+    if (place?.epoch !== 0 || entry === undefined || (keepers.get(this.#store)?.size ?? 0) > 1) return;
     const read = readRecord(entry.value);
     if (read.kind === "record" && read.record.state === "running") return;
     place.map.delete(oldest, entry.revision).catch(() => undefined);
@@ -145,7 +164,7 @@ export class Records {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    keepers.set(this.#store, (keepers.get(this.#store) ?? 1) - 1);
+    keepers.get(this.#store)?.delete(this);
     this.place = undefined;
     if (this.#retry !== undefined) this.#clock.clearTimeout(this.#retry);
     await this.#view?.close();

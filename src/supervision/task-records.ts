@@ -1,12 +1,13 @@
 import type { Clock } from "../clock";
 import { contention } from "../cluster/contention";
-import { OstinatoError } from "../errors";
 import { readHistory } from "../rules/history";
 import { readRecord, type TaskRecord } from "../rules/task-record";
 import type { RevisionMap, Store } from "../store";
 import type { PastRunSummary } from "./handles";
-import { requireMethod, quoted } from "../validate";
+import { requireMethod } from "../validate";
+import { forgetTask } from "./forget";
 import { summarize } from "./run-context";
+import { readTask, taskPrefix } from "./task-key";
 
 /** An exclusive task as its record in the store tells it, whichever node runs it. */
 export interface RecordedTask {
@@ -38,12 +39,17 @@ export interface TaskRecords {
    * runs already. @throws OstinatoError ERR_UNKNOWN_TASK
    */
   trigger(name: string): Promise<{ triggered: true } | { triggered: false; holder: string }>;
+  /**
+   * Deletes the record of a task that was removed from the code. Refused while a live node has the task or runs it. Waits
+   * for up to a minute where a node that has it may have been killed.
+   *
+   * @throws OstinatoError ERR_UNKNOWN_TASK, ERR_TASK_IN_USE
+   */
+  forget(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
 type Edit = (record: TaskRecord) => TaskRecord | undefined;
-
-const prefix = "task.";
 
 /** Opens the records of a store that runtimes work on. @throws OstinatoError as the store does */
 export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskRecords> {
@@ -54,9 +60,9 @@ export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskR
   return {
     async list() {
       const found: RecordedTask[] = [];
-      for await (const { key, value } of map.list(prefix)) {
+      for await (const { key, value } of map.list(taskPrefix)) {
         const read = readRecord(value);
-        if (read.kind === "record") found.push(tell(key.slice(prefix.length), read.record));
+        if (read.kind === "record") found.push(tell(key.slice(taskPrefix.length), read.record));
       }
       return found.sort((a, b) => (a.name < b.name ? -1 : 1));
     },
@@ -73,6 +79,7 @@ export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskR
       });
       return holder === "" ? { triggered: true } : { triggered: false, holder };
     },
+    forget: (name) => forgetTask(store, clock, name),
     close: () => store.close(),
   };
 }
@@ -80,15 +87,8 @@ export async function openTaskRecords(store: Store, clock: Clock): Promise<TaskR
 /** One compare-and-swap, tried until nobody else wrote in between; `undefined` leaves the record as it is. */
 async function changeRecord(map: RevisionMap, name: string, edit: Edit, conflict: () => Promise<void>): Promise<void> {
   for (; ; await conflict()) {
-    const entry = await map.get(`${prefix}${name}`);
-    const read = readRecord(entry?.value);
-    if (entry === undefined || read.kind === "none") {
-      throw new OstinatoError("ERR_UNKNOWN_TASK", `no exclusive task ${quoted(name)} has a record in this store`);
-    }
-    if (read.kind === "newer") {
-      throw new OstinatoError("ERR_NEWER_VERSION", `the record of ${quoted(name)} was written by a newer version`);
-    }
-    const next = edit(read.record);
+    const { entry, record } = await readTask(map, name);
+    const next = edit(record);
     if (next === undefined || (await map.update(entry.key, JSON.stringify(next), entry.revision)).ok) return;
   }
 }
