@@ -69,6 +69,7 @@ export {
   type BucketExamination,
   type NatsExamination,
   type NatsExaminationOptions,
+  type OwnershipExamination,
 } from "./stores/nats-examination";
 export type { Change, Entry, RevisionMap, Store, StoreEvent, Watch, WatchListener, Written } from "./store";
 
