@@ -80,6 +80,7 @@ export {
   type InboxExamination,
   type NatsExamination,
   type NatsExaminationOptions,
+  type OwnershipExamination,
 } from "./stores/nats-examination";
 export type { Change, Entry, RevisionMap, Store, StoreEvent, Watch, WatchListener, Written } from "./store";
 

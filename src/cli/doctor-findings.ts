@@ -1,4 +1,4 @@
-import type { NatsExamination } from "../index";
+import type { NatsExamination, OwnershipExamination } from "../index";
 
 /** One thing that was looked at. A problem breaks a promise; a warning weakens one; a note is to be known. */
 export interface Finding {
@@ -22,6 +22,7 @@ export function findingsOf(examination: NatsExamination, options: FindingOptions
     ...keepingFindings(examination),
     ...bucketFindings(examination),
     ...inboxFindings(examination),
+    ...examination.queues.flatMap(ownershipFindings),
     ...trialFindings(examination),
     ...writeFindings(examination, options.lease),
     ...clockFindings(examination),
@@ -129,6 +130,36 @@ function inboxFindings({ inboxes }: NatsExamination): Finding[] {
     });
   }
   return findings;
+}
+
+function ownershipFindings(found: OwnershipExamination): Finding[] {
+  const { queue, partitions, workers, unowned, silent, unserved } = found;
+  const name = `queue ${JSON.stringify(queue)}`;
+  if (partitions === 0) return [];
+  if (workers === 0) return [{ level: "note", what: `${name}: nobody executes it` }];
+  const advice = `ostinato status --queue ${queue} names the workers; the log of the owner has the reason`;
+  const problem = (numbers: readonly number[], what: string): Finding[] => {
+    if (numbers.length === 0) return [];
+    const some = numbers.slice(0, 10).join(", ") + (numbers.length > 10 ? ", …" : "");
+    return [
+      {
+        level: "problem",
+        what: `${name}: ${String(numbers.length)} of ${String(partitions)} partitions ${what}: ${some}`,
+        advice,
+      },
+    ];
+  };
+  const findings = [
+    ...problem(unowned, "have no owner"),
+    ...problem(
+      silent.map(({ partition }) => partition),
+      `have an owner that has not renewed its lease for ${ms(Math.max(...silent.map(({ forMs }) => forMs)))}`,
+    ),
+    ...problem(unserved, "have an owner that cannot serve them"),
+  ];
+  if (findings.length > 0) return findings;
+  const by = workers === 1 ? "1 worker owns" : `${String(workers)} workers own`;
+  return [{ level: "ok", what: `${name}: ${by} all of its ${String(partitions)} partitions` }];
 }
 
 function trialFindings({ trial, buckets }: NatsExamination): Finding[] {

@@ -19,10 +19,11 @@ import { examineInboxes, type InboxExamination } from "./nats-inbox-examination"
 import { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import { parseNatsOptions, type NatsSettings, type NatsStoreOptions } from "./nats-options";
+import { examineOwnership, type OwnershipExamination } from "./nats-queue-examination";
 import type { StoredMessage } from "./nats-records";
 import type { VersionWarning } from "./nats-versions";
 
-export type { BucketExamination, InboxExamination, TaskExamination };
+export type { BucketExamination, InboxExamination, OwnershipExamination, TaskExamination };
 
 export interface NatsExaminationOptions extends NatsStoreOptions {
   /** Address of the server's monitoring port, such as `"http://127.0.0.1:8222"`: only there does it tell of syncing. */
@@ -47,6 +48,8 @@ export interface NatsExamination {
   readonly buckets: readonly BucketExamination[];
   /** Where this user's answers come in, and whether it may read those of others. */
   readonly inboxes?: InboxExamination;
+  /** Who owns the partitions of each queue that was looked at, as far as the leases can be read. */
+  readonly queues: readonly OwnershipExamination[];
   /** Milliseconds that each of a row of conditional writes took, ascending; empty where none was permitted. */
   readonly writes: readonly number[];
   /** Where those went: a bucket of the examination's own, or that of the leases; and why not to the former. */
@@ -83,16 +86,19 @@ export async function examineNats(options: NatsExaminationOptions = {}): Promise
     const buckets: BucketExamination[] = [];
     for (const name of ownBuckets) buckets.push(await examineBucket(link, name));
     const areLeasesReadable = buckets[0]?.replicas !== undefined && !buckets[0].error;
-    for (const queue of queues ?? (areLeasesReadable ? await queuesIn(link) : [])) {
-      buckets.push(...(await examineQueue(link, queue)));
-    }
+    const names = queues ?? (areLeasesReadable ? await queuesIn(link) : []);
+    for (const queue of names) buckets.push(...(await examineQueue(link, queue)));
+    const trial = await tryWrites(link, buckets);
+    const ahead = trial.clock?.aheadBy ?? 0;
+    const owned = areLeasesReadable ? names.map((queue) => examineOwnership(link, queue, ahead)) : [];
     return {
       clientVersion: clientVersion(),
       asked: { replicas: settings.replicas, storage: settings.storage },
       servers,
       buckets,
       inboxes: await examineInboxes(link),
-      ...(await tryWrites(link, buckets)),
+      queues: await Promise.all(owned),
+      ...trial,
       ...(monitorAt === undefined ? {} : await readSync(monitorAt, settings.clock)),
       ...(areLeasesReadable ? { tasks: await examineTasks(link, buckets[1]?.replicas !== undefined) } : {}),
     };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { connect } from "nats";
 import pino from "pino";
-import { createRuntime, natsStore, type NatsExamination, OstinatoError } from "ostinato";
+import { createRuntime, natsStore, type NatsExamination, OstinatoError, type OwnershipExamination } from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { doctorCommand } from "../../src/cli/doctor";
@@ -110,6 +110,31 @@ test("buckets that exist are looked at and tried; what is left of the trial is n
     for await (const { key } of store.map("leases").list("")) keys.push(key);
     assert.equal(keys, ["task.t"]);
     await store.close();
+  });
+});
+
+test("a queue whose partitions have an owner is well; one that has none beside a live worker is a problem", async () => {
+  await withServer({}, async ({ url }) => {
+    const store = natsStore({ servers: url });
+    const runtime = createRuntime({ store, logger: pino({ level: "silent" }) });
+    await runtime.queue({ name: "mail", partitions: 2, run: () => undefined });
+    await runtime.start();
+    const well = await run("--nats", url);
+    assert.match(well.text, /ok +queue "mail": 1 worker owns all of its 2 partitions/);
+    assert.is(well.code, 0, well.text);
+    await runtime.stop();
+    const leases = natsStore({ servers: url });
+    const idle = await run("--nats", url);
+    assert.match(idle.text, /note +queue "mail": nobody executes it/);
+    const record = { holder: "w", boot: "b", tenure: 1, lease: 10_000, acquired: 1, renewals: 0 };
+    const member = { ...record, kind: "member", holds: { unserved: [0] } };
+    await leases.map("leases").create("queue.mail.node.w", JSON.stringify(member));
+    await leases.map("leases").create("queue.mail.p.0", JSON.stringify(record));
+    const ill = await run("--nats", url);
+    assert.is(ill.code, 1);
+    assert.match(ill.text, /PROBLEM +queue "mail": 1 of 2 partitions have no owner: 1/);
+    assert.match(ill.text, /PROBLEM +queue "mail": 1 of 2 partitions have an owner that cannot serve them: 0/);
+    await leases.close();
   });
 });
 
@@ -272,6 +297,7 @@ const fine: NatsExamination = {
   asked: { replicas: 1, storage: "file" },
   servers: [{ address: "n1:4222", version: "2.15.1" }],
   buckets: [{ name: "KV_x_leases", replicas: 1, storage: "file" }],
+  queues: [{ queue: "q", partitions: 4, workers: 2, unowned: [], silent: [], unserved: [] }],
   writes: [1, 2, 3],
   trial: { bucket: "KV_x_doctor" },
   clock: { aheadBy: 3, within: 1 },
@@ -301,6 +327,15 @@ test("what was found is judged by what it does to the promises", () => {
   assert.equal(levels({ writes: [10, 20, 300] }, /conditional write/, 3_000), ["problem"]);
   assert.equal(levels({ clock: { aheadBy: -1_500, within: 2 } }, /1500 ms behind/), ["warning"]);
   assert.equal(levels({ clock: { aheadBy: 900, within: 2 } }, /900 ms ahead/), ["ok"]);
+  const [queue] = fine.queues as [OwnershipExamination];
+  assert.equal(levels({}, /queue "q": 2 workers own all of its 4 partitions/), ["ok"]);
+  assert.equal(levels({ queues: [{ ...queue, workers: 0, unowned: [0, 1] }] }, /queue "q": nobody executes it/), [
+    "note",
+  ]);
+  assert.equal(levels({ queues: [{ ...queue, unowned: [3] }] }, /1 of 4 partitions have no owner: 3/), ["problem"]);
+  const silent = [{ partition: 2, owner: "w", forMs: 31_000 }];
+  assert.equal(levels({ queues: [{ ...queue, silent }] }, /not renewed its lease for 31000 ms: 2/), ["problem"]);
+  assert.equal(levels({ queues: [{ ...queue, unserved: [1] }] }, /cannot serve them: 1/), ["problem"]);
   assert.equal(levels({ monitorError: new Error("refused") }, /monitoring port/), ["warning"]);
 });
 

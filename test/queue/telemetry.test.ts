@@ -48,6 +48,7 @@ test("an OpenTelemetry SDK is told how deep a queue is, how its runs ended and h
   assert.is(value("ostinato.queue.runs", { queue: "mail", outcome: "failed" }), 1);
   assert.is(value("ostinato.queue.dead_letters", { queue: "mail" }), 1);
   assert.is(value("ostinato.queue.partitions", { queue: "mail" }), 4);
+  assert.is(value("ostinato.queue.partitions.unserved", { queue: "mail" }), 0);
   assert.type(value("ostinato.queue.lateness", { queue: "mail", quantile: "p99" }), "number");
 
   const stopped = runtime.stop();
