@@ -194,13 +194,19 @@ for (const text of ["*/15 * * * *", "7 * * * *", "*/20 8-18 * * *"]) {
     const { clock } = world;
     await clock.advanceTo("2026-01-01T09:00Z");
     const { ticks } = await record(world, parseSchedule(text, { timeZone }));
+    const stretches = [0];
     for (const jump of [-hour, hour, hour, -hour, -hour]) {
       await clock.advance("50m");
       clock.setWall(clock.now() + jump);
+      stretches.push(ticks.length);
     }
     await clock.advance("3h");
     assert.is(new Set(ticks).size, ticks.length, `a tick ran twice: ${ticks.join(" ")}`);
-    assert.equal([...ticks].sort(), ticks);
+    // Between two jumps ticks run in order. After a jump back, those of the hour that have not run yet may follow.
+    stretches.forEach((from, index) => {
+      const ofStretch = ticks.slice(from, stretches[index + 1]);
+      assert.equal([...ofStretch].sort(), ofStretch);
+    });
     // The last hour lies past all jumps: nothing of it is missing.
     const end = clock.now();
     const expected = runs(parseSchedule(text, { timeZone }), new Date(end - hour).toISOString(), 10);
