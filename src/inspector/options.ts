@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { OstinatoError } from "../index";
-import { readOptions, requireBoolean, requireFunction, show } from "../validate";
+import { isArray, readOptions, requireBoolean, requireFunction, show } from "../validate";
 import { isLoopback, parseAuthority } from "./authority";
 
 /** How an inspector is served. */
@@ -54,7 +54,7 @@ export function parseInspectorOptions(given: InspectorOptions): ParsedInspectorO
       `host: "${host}" can be reached from other machines, and needs a token: createInspector(…, { host, token })`,
     );
   }
-  if (!Array.isArray(allowedHosts)) refuse("allowedHosts: expected a list of host names");
+  if (!isArray(allowedHosts)) refuse("allowedHosts: expected a list of host names");
   return {
     port,
     host: name,

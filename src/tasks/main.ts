@@ -5,7 +5,7 @@ import { formatDuration, parseDuration, type Duration } from "../duration";
 import { OstinatoError, ShutdownError, toError } from "../errors";
 import type { Task } from "../task";
 import { cut, guardLogger, longestStack, textOf } from "../foreign";
-import { isArray, readOptions, refuse, requireWork } from "../validate";
+import { hasMethod, isArray, readOptions, refuse, requireWork } from "../validate";
 import { childSignal, completeContext, tellOnce } from "./context";
 import { startGroup, type Group } from "./group";
 import { onReaderGone, outputsOf, ownOutputs, readerGoneCode } from "./reader-gone";
@@ -98,7 +98,7 @@ export async function main(...given: (Task | Startable | MainOptions)[]): Promis
 }
 
 function readArguments(given: readonly (Task | Startable | MainOptions)[]): { tasks: Task[]; options: MainOptions } {
-  const tasks = given.map((each) => (isStartable(each) ? each.task() : each));
+  const tasks = given.map((each) => (isStartable(each) ? taskOf(each) : each));
   let options: unknown = {};
   if (typeof tasks.at(-1) === "object") options = tasks.pop();
   else if (typeof tasks[0] === "object") options = tasks.shift();
@@ -108,7 +108,21 @@ function readArguments(given: readonly (Task | Startable | MainOptions)[]): { ta
 }
 
 function isStartable(given: unknown): given is Startable {
-  return typeof given === "object" && given !== null && typeof (given as Partial<Startable>).task === "function";
+  return typeof given === "object" && hasMethod(given, "task");
+}
+
+function taskOf(given: Startable): Task {
+  try {
+    return given.task();
+  } catch (cause) {
+    throw new OstinatoError(
+      "ERR_INVALID_OPTION",
+      `main: the task of a runtime cannot be had: ${toError(cause).message}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 function stuck(group: Group, shutdownTimeout: number): OstinatoError {

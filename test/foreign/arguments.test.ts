@@ -111,6 +111,7 @@ const calls: [string, Call][] = [
   ["withShutdown() start", (value) => ostinato.withShutdown(value, task)],
   ["withShutdown() stop", (value) => ostinato.withShutdown(task, value)],
   ["withShutdown() options", (value) => ostinato.withShutdown(task, task, value)],
+  ["withNoOverlap()", (value) => ostinato.withNoOverlap(value)],
   ["onError() task", (value) => ostinato.onError(value, task)],
   ["onError() handler", (value) => ostinato.onError(task, value)],
   ["httpServerTask() server", (value) => ostinato.httpServerTask(value)],
