@@ -266,12 +266,14 @@ export class Claims {
       retries: rule !== undefined,
       token: claim.token,
     });
+    const place = this.#options.place();
     return claim.end(next).then((revision) => {
       if (this.#claimed === claim) this.#claimed = undefined;
       if (revision === undefined) return { stored: false, afterwards: { then: "look" } };
       const paused = claim.pausedByOthers;
       const record = paused === (next.paused ?? false) ? next : { ...next, paused };
-      this.#parsed = { revision, value: JSON.stringify(record), read: { kind: "record", record } };
+      const entry = place?.view.get(this.#options.key)?.entry;
+      if (entry?.revision === revision) this.#parsed = { ...entry, read: { kind: "record", record } };
       return { stored: true, afterwards: this.#afterwards(record) };
     });
   }

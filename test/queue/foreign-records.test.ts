@@ -24,6 +24,7 @@ test("X4 records of others in the place of a queue's own are refused with a code
     await store.map("leases").create("queue.polls.config", value);
     const error = await runtime.queue({ name: "polls" }).catch((thrown: unknown) => thrown as OstinatoError);
     assert.is((error as OstinatoError).code, "ERR_QUEUE_MISMATCH", value);
+    await store.open();
     for (const key of ["queue.fine.node.x", "queue.fine.intake-problem", "queue.fine.p.0"])
       await store.map("leases").create(key, value);
     for (const key of ["intake.accepted", "intake.removals", "0.x"]) await store.map("tasks-fine").create(key, value);
