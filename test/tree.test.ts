@@ -123,7 +123,9 @@ test("a subpath that has an index is exported", () => {
 
 test("every file that helps tests is used by one", () => {
   const reached = reachableFrom(
-    tests.filter((path) => /\.test\.ts$|^test\/(bench|fixtures)\/|^test\/(run|chaos)\.ts$/.test(path)),
+    tests.filter((path) =>
+      /\.test\.ts$|^test\/(bench|fixtures)\/|^test\/(run|chaos|fuzz\/run|fuzz\/command-process)\.ts$/.test(path),
+    ),
   );
   offending(tests, (path) => !reached.has(path));
 });

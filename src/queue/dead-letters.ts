@@ -132,7 +132,8 @@ export function unknownLetter(key: string): never {
 function read({ key, value }: Entry): DeadLetter | undefined {
   try {
     const { v, ...letter } = JSON.parse(value) as DeadLetter & { v: number };
-    return v === 1 ? { ...letter, key } : undefined;
+    const isOurs = v === 1 && typeof letter.reason === "string" && typeof letter.error === "string";
+    return isOurs ? { ...letter, key } : undefined;
   } catch {
     return undefined;
   }

@@ -64,3 +64,11 @@ export function charged({ attempt, past }: { attempt: number; past?: Past }): nu
 export function beginningOf(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
+
+/** What a record says of a task that may have killed a process. */
+export interface Suspect {
+  /** The smallest group that it was in when a process died; absent: none yet, it was merely in flight. */
+  size?: number;
+  /** How often its group outlasted the time that it had its process to itself. */
+  outlasted?: number;
+}

@@ -5,8 +5,7 @@ import type { Schedule } from "../schedule";
 import { cron as cronSchedule } from "../schedules/cron";
 import { readOptions, refuse, requireName, show } from "../validate";
 import { requireJson } from "../payload";
-import type { Past } from "./attempts";
-import type { Suspect } from "./suspects";
+import type { Past, Suspect } from "./attempts";
 
 /** What `assign` takes. Of its timing, null counts as left out. */
 export interface Assignment<P = unknown> {

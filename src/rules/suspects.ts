@@ -1,4 +1,4 @@
-import { charged, withAttempt, withoutMistakes } from "./attempts";
+import { charged, withAttempt, withoutMistakes, type Suspect } from "./attempts";
 import type { QueueRecord } from "./queue-record";
 
 /**
@@ -15,12 +15,7 @@ import type { QueueRecord } from "./queue-record";
  * - A group has its process to itself for a while only: one that hangs must not hold up the queue. What it outlasts is
  *   written into its records, for four times as long at the next try: a task that kills late is found as well.
  */
-export interface Suspect {
-  /** The smallest group that it was in when a process died; absent: none yet, it was merely in flight. */
-  size?: number;
-  /** How often its group outlasted the time that it had its process to itself. */
-  outlasted?: number;
-}
+export type { Suspect } from "./attempts";
 
 /** Up to here the members of a group that crashed run singly. */
 const small = 10;
