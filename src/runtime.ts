@@ -92,7 +92,12 @@ class LocalRuntime implements Runtime {
     this.#local = new Records(memoryStore(), this.clock, systemRandom, this.#report);
     const shared = { store: this.store, clock: this.clock, report: this.#report, nodeId };
     this.locks = new StoreLocks({ ...shared, lease, isRunning: () => this.#state === "running" });
-    this.#nodes = new Nodes({ ...shared, random: systemRandom, held: () => this.#shared.held(), tasks: () => this.#shared.toldNames() });
+    this.#nodes = new Nodes({
+      ...shared,
+      random: systemRandom,
+      held: () => this.#shared.held(),
+      tasks: () => this.#shared.toldNames(),
+    });
     const finish: Record<"resolve" | "reject", (error?: Error) => void> = { resolve() {}, reject() {} };
     this.finished = new Promise((resolve, reject) => Object.assign(finish, { resolve, reject }));
     this.finished.catch(() => undefined);
