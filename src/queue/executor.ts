@@ -60,13 +60,12 @@ export class Executor implements Employer {
     this.#drains = new Drains(this.#alarms, settings.lease);
     this.#losses = new Losses(this.#alarms, clock, settings.lease, services.onTrouble);
     this.counts = new RunCounts(clock);
-    const retimings = new Retimings(settings.name, host.host);
     this.#services = {
       settings,
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
       ...services,
       isStopping: () => this.#halted,
-      onRetimed: (record) => retimings.note(record),
+      onRetimed: new Retimings(settings.name, host.host).note,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
         services.onGivenUp(record, reason, error);

@@ -15,7 +15,7 @@ export class Retimings {
     this.#host = host;
   }
 
-  note({ id, timed = 0 }: QueueRecord): void {
+  readonly note = ({ id, timed = 0 }: QueueRecord): void => {
     const { clock, report } = this.#host;
     if (clock.monotonic() - this.#toldAt < quietTime) return;
     this.#toldAt = clock.monotonic();
@@ -24,5 +24,5 @@ export class Retimings {
       `tasks of the queue "${this.#queue}" were timed by a clock that is ahead of this process's and are timed again, ` +
       `${JSON.stringify(id)} first: ${String(then)} there, ${String(now)} here; one of the two clocks is, or was, wrong`;
     report.tell({ type: "warning", task: this.#queue, message });
-  }
+  };
 }

@@ -52,7 +52,7 @@ onEveryStore(
     const count = (id: string): number => runs.filter((each) => each.id === id).length;
     assert.equal([count("every"), count("cron")], [6, 5]);
     world.clock.setWall(at("05T08:30:30"));
-    await world.clock.advance("20m");
+    await world.clock.advance("1220s");
     assert.equal([count("every"), count("cron"), count("later")], [6 + 20, 5 + 20, 0]);
     const warned = world.lines.filter(({ event }) => event === "WARNING").map(({ msg }) => msg);
     assert.is(warned.length, 1, warned.join("\n"));
