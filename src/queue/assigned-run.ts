@@ -191,6 +191,7 @@ export class AssignedRun {
     const decision = decideClaim(record, entry, job, this.#services);
     if (decision.is === "passed") return this.#pass(decision.standing);
     this.#record = decision.record;
+    if (decision.is === "written" && decision.retimed === true) this.#services.onRetimed(record);
     if (decision.is === "written") return this.#passOn(decision.completion, decision.error);
     try {
       this.#payload = await applySchema(settings.schema, record.payload);

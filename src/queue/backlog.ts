@@ -1,5 +1,7 @@
 import type { Alarm, Alarms } from "../alarms";
 import type { Clock } from "../clock";
+import { clockTolerance } from "../rules/clock-ahead";
+import { isTimedAhead } from "../rules/retiming";
 import { readQueueRecord, wakeAt, type QueueRecord } from "../rules/queue-record";
 import { isSuspect } from "../rules/suspects";
 import type { Change, Entry } from "../store";
@@ -74,13 +76,19 @@ export class Backlog {
 
   put(partition: OwnedPartition, entry: Entry & { record: QueueRecord }, at: number): void {
     const { key, value, revision, record } = entry;
-    const how = { parked: partition.state === "loading", round: partition.round };
-    this.index.put(key, partition.number, at, revision, how);
-    if (at <= this.#clock.now() + soon) this.cache.put(key, value, revision);
+    const now = this.#clock.now();
+    const how = { parked: partition.state === "loading", round: partition.round, timed: record.timed };
+    this.index.put(key, partition.number, isTimedAhead(record, now) ? now : at, revision, how);
+    if (at <= now + soon) this.cache.put(key, value, revision);
     // An old value must not be taken for this one, should the store be another one in which it has the same revision.
     else this.cache.delete(key);
     this.#forget(key);
     if (isSuspect(record, this.#self)) this.#suspects.set(key, record);
+  }
+
+  /** The wall was set: what was timed by a wall that was ahead is looked at now. */
+  wallSet(): void {
+    this.index.recall(this.#clock.now() + clockTolerance);
   }
 
   /** A worker is done with it; `newest` is what the watch has told of it meanwhile. */

@@ -1,5 +1,6 @@
 import { backoffDelay } from "../rules/backoff";
 import { following, isSkipped, type Completion, type GivenUp } from "../rules/completion";
+import { isTimedAhead, retimed } from "../rules/retiming";
 import { wakeAt, type QueueRecord } from "../rules/queue-record";
 import { crashesToBackOff, judge } from "../rules/suspects";
 import type { Entry } from "../store";
@@ -15,12 +16,17 @@ export type ClaimDecision =
       readonly record: QueueRecord;
       readonly completion: Completion;
       readonly error?: Error | undefined;
+      /** Its time came from a clock that was ahead. */
+      readonly retimed?: true;
     };
 
 export function decideClaim(record: QueueRecord, entry: Entry, job: Job, services: RunServices): ClaimDecision {
   const { settings, host, signs } = services;
   const now = host.clock.now();
   const waits: ClaimDecision = { is: "passed", standing: { is: "waiting", record, ...entry } };
+  if (isTimedAhead(record, now)) {
+    return { is: "written", record, completion: { record: retimed(record, now) }, retimed: true };
+  }
   if (wakeAt(record) > now) return waits;
   if (record.unlettered !== undefined) {
     const { reason, error, code } = record.unlettered;
@@ -40,7 +46,7 @@ export function decideClaim(record: QueueRecord, entry: Entry, job: Job, service
   if (verdict.is === "suspect") {
     if (verdict.crashedAlone) {
       const delay = backoffDelay(settings.retry, crashesToBackOff(judged), host.random());
-      const next: QueueRecord = { ...judged, retryAt: Math.ceil(now + delay) };
+      const next: QueueRecord = { ...judged, retryAt: Math.ceil(now + delay), timed: now };
       return { is: "written", record: judged, completion: { record: next } };
     }
     // It came by a way on which nobody looked whether it is a suspect.

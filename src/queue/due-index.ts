@@ -6,8 +6,16 @@ const free = -4;
 const none = -1;
 const smallest = 64;
 
+export interface PutOptions {
+  /** Its partition is being loaded. */
+  parked: boolean;
+  round: number;
+  /** What the clock showed that its time was computed from. */
+  timed?: number | undefined;
+}
+
 /**
- * When each of very many tasks wants to be woken, and nothing else about them: about 130 bytes a task beside its key.
+ * When each of very many tasks wants to be woken, and nothing else about them: about 140 bytes a task beside its key.
  *
  * A task waits in a bucket that ends at or after its time, so that what a bucket holds is due when the bucket is, and
  * nothing is woken early (`I4`). Due buckets are emptied oldest first into one queue, each in the order in which its
@@ -26,6 +34,7 @@ export class DueIndex {
   #previous = new Int32Array(smallest);
   #partition = new Uint16Array(smallest);
   #round = new Uint8Array(smallest);
+  #timed = new Float64Array(smallest);
   #firstFree = none;
   /** The first task of each bucket; none when all have left it, until its time comes. */
   readonly #heads = new Map<number, number>();
@@ -62,13 +71,14 @@ export class DueIndex {
   }
 
   /** Adds the task, or moves it. One that is out comes back. */
-  put(key: string, partition: number, wakeAt: number, revision: number, how: { parked: boolean; round: number }): void {
+  put(key: string, partition: number, wakeAt: number, revision: number, how: PutOptions): void {
     let slot = this.#slots.get(key);
     if (slot === undefined) this.#slots.set(key, (slot = this.#newSlot(key)));
     else this.#unlink(slot);
     this.#partition[slot] = partition;
     this.#revision[slot] = revision;
     this.#round[slot] = how.round;
+    this.#timed[slot] = how.timed ?? 0;
     const bucket = Math.max(0, Math.ceil(wakeAt / this.#bucket));
     if (how.parked) {
       this.#place[slot] = parked;
@@ -141,6 +151,15 @@ export class DueIndex {
       this.#heads.delete(bucket);
       slots.sort((a, b) => (this.#revision[a] as number) - (this.#revision[b] as number));
       for (const slot of slots) this.#makeReady(slot);
+    }
+  }
+
+  /** Makes ready what waits for a time that was computed from a reading of the clock later than this one. */
+  recall(timed: number): void {
+    for (let slot = 0; slot < this.#keys.length; slot += 1) {
+      if ((this.#timed[slot] as number) <= timed || (this.#place[slot] as number) < 0) continue;
+      this.#unlink(slot);
+      this.#makeReady(slot);
     }
   }
 
@@ -230,6 +249,7 @@ export class DueIndex {
     this.#previous = grown(new Int32Array(size), this.#previous);
     this.#partition = grown(new Uint16Array(size), this.#partition);
     this.#round = grown(new Uint8Array(size), this.#round);
+    this.#timed = grown(new Float64Array(size), this.#timed);
   }
 }
 

@@ -12,6 +12,7 @@ import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
 import type { ExecutorServices } from "./queue-events";
+import { Retimings } from "./retimings";
 import type { Shard } from "./shard";
 import { RunCounts } from "./stats";
 import { Trials } from "./trials";
@@ -47,6 +48,7 @@ export class Executor implements Employer {
   readonly #trials: Trials;
   readonly #losses: Losses;
   #recording = 0;
+  readonly #unlisten: (() => void) | undefined;
   #halted = false;
 
   constructor(settings: QueueSettings, bucket: number, host: QueueHost, services: ExecutorServices) {
@@ -63,6 +65,7 @@ export class Executor implements Employer {
       host: { ...host.host, logger: logger.child({ queue: settings.name }), spans: host.host.spans.of(settings.name) },
       ...services,
       isStopping: () => this.#halted,
+      onRetimed: new Retimings(settings.name, host.host).note,
       onGivenUp: (record, reason, error) => {
         this.counts.deadLetters += 1;
         services.onGivenUp(record, reason, error);
@@ -70,6 +73,10 @@ export class Executor implements Employer {
     };
     const about = { clock, outages: this.#outages, nodeId: host.host.nodeId, self: services.signs.self };
     this.#backlog = new Backlog(bucket, { ...about, onForget: (key) => this.#trials.forget(key) });
+    this.#unlisten = clock.onWallJump?.(() => {
+      this.#backlog.wallSet();
+      this.#look();
+    });
     this.#trials = new Trials(host.host, settings, {
       running: () => this.#out.size,
       hasOthers: () => this.#backlog.index.ready > 0,
@@ -182,6 +189,7 @@ export class Executor implements Employer {
   }
 
   close(): void {
+    this.#unlisten?.();
     this.#alarms.close();
   }
 

@@ -35,6 +35,8 @@ export interface RunServices {
   /** A letter was written, or a run ended. */
   readonly onGivenUp: (record: QueueRecord, reason: GivenUp, error: Error | undefined) => void;
   readonly overruns: Overruns;
+  /** The task was timed by a clock that is ahead of this one. */
+  readonly onRetimed: (record: QueueRecord) => void;
   /** Nothing that needs a store which does not answer is waited for any more. */
   readonly isStopping: () => boolean;
 }

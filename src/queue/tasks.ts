@@ -106,7 +106,9 @@ export class AssignedTasks {
     for (const conflict = contention(this.#clock); ; await conflict()) {
       const entry = await shard.tasks.map.get(key);
       const record = entry && readQueueRecord(entry.value);
-      const next: QueueRecord = record ? { ...record, due, attempt: 0 } : { v: 1, id, payload, due, attempt: 0 };
+      const next: QueueRecord = record
+        ? { ...record, due, timed: due, attempt: 0 }
+        : { v: 1, id, payload, due, timed: due, attempt: 0 };
       delete next.retryAt;
       delete next.past;
       delete next.unlettered;

@@ -31,3 +31,10 @@ function isNext(schedule: Schedule, last: number, tick: number): boolean {
   const next = nextIfAny(schedule, last);
   return next === undefined || next >= tick;
 }
+
+/** Whether a stored value is a list of rows. */
+export function areRows(value: unknown): value is TickRow[] {
+  const isRow = (row: unknown): boolean =>
+    Array.isArray(row) && row.length === 2 && row.every((tick) => Number.isFinite(tick));
+  return Array.isArray(value) && value.every(isRow);
+}

@@ -1,6 +1,6 @@
 import { charged, withAttempt, type Attempt, type Past } from "./attempts";
 import { backoffDelay, type Retry } from "./backoff";
-import { nextDue, type QueueMisfire, type QueueRecord } from "./queue-record";
+import { nextDue, timesRun, type QueueMisfire, type QueueRecord } from "./queue-record";
 import type { RunResult } from "./record-end";
 
 /** Why a task was given up: its last attempt failed, it asked for it, or it killed the processes that ran it. */
@@ -42,7 +42,7 @@ export function afterRun(claimed: QueueRecord, end: RunResult, at: RunPlace, rul
   if (outcome === "aborted" || outcome === "leaseLost") return { record: { ...released(claimed), past } };
   if (outcome !== "discarded" && charged(claimed) <= rule.retry.limit) {
     const delay = end.retryAfter ?? backoffDelay(rule.retry, charged(claimed), rule.random);
-    const next: QueueRecord = { ...idle(claimed), retryAt: Math.ceil(at.now + delay), past };
+    const next: QueueRecord = { ...idle(claimed), retryAt: Math.ceil(at.now + delay), timed: at.now, past };
     delete next.suspect;
     return { record: next };
   }
@@ -69,7 +69,7 @@ export function isSkipped(record: QueueRecord, now: number, misfire: QueueMisfir
 export function following(record: QueueRecord, after: number, misfire: QueueMisfire): QueueRecord | undefined {
   const due = nextDue(record, misfire === "all" ? record.due : after);
   if (due === undefined) return undefined;
-  const next: QueueRecord = { ...idle(record), due, attempt: 0 };
+  const next: QueueRecord = { ...idle(record), ...timesRun(record), due, timed: after, attempt: 0 };
   delete next.suspect;
   delete next.past;
   delete next.unlettered;

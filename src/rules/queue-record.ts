@@ -1,3 +1,4 @@
+import { addTick, areRows, claimedUntil, type TickRow } from "./claimed-ticks";
 import { OstinatoError } from "../errors";
 import { read } from "../foreign";
 import { parseDuration, type Duration } from "../duration";
@@ -35,6 +36,10 @@ export interface QueueRecord {
   /** Attempts at the present due time. */
   attempt: number;
   retryAt?: number;
+  /** What the clock showed that `due` or `retryAt` was computed from; absent where it was assigned for that time. */
+  timed?: number;
+  /** The times of a calendar that were run, as `rules/claimed-ticks` keeps them. */
+  rows?: readonly TickRow[];
   /** Who runs it, under which tenure of the partition; absent while nobody does. */
   run?: {
     id: string;
@@ -126,6 +131,7 @@ export function readAssignment(assigned: Assignment, now: number, bucket: number
   if (period !== undefined && !Number.isInteger(period)) refuse("every", "whole milliseconds", every);
   const payload = requireJson(given.payload ?? null);
   const record: QueueRecord = { v: 1, id, payload, due: first ?? now, attempt: 0 };
+  if (first === undefined) record.timed = now;
   if (period !== undefined) record.every = period;
   if (cron !== undefined) {
     record.cron = cron;
@@ -139,14 +145,21 @@ export function readAssignment(assigned: Assignment, now: number, bucket: number
 }
 
 /** The first due time after `after`; undefined for what runs once. */
-export function nextDue({ due, every, cron, timeZone }: QueueRecord, after: number): number | undefined {
+export function nextDue({ due, every, cron, timeZone, rows }: QueueRecord, after: number): number | undefined {
   if (cron !== undefined) {
-    return scheduleOf(cron, timeZone)
-      .next(new Date(Math.max(due, after)))
-      ?.getTime();
+    const schedule = scheduleOf(cron, timeZone);
+    const next = schedule.next(new Date(Math.max(due, after)))?.getTime();
+    // A clock that was ahead may have run it already.
+    const claimed = next === undefined ? -Infinity : claimedUntil(rows, next);
+    return next === undefined || claimed < next ? next : schedule.next(new Date(claimed))?.getTime();
   }
   if (every === undefined) return undefined;
   return due + every * Math.max(1, Math.floor((after - due) / every) + 1);
+}
+
+/** The times of its calendar that were run, with this one. */
+export function timesRun({ cron, timeZone, rows = [], due }: QueueRecord): Pick<QueueRecord, "rows"> {
+  return cron === undefined ? {} : { rows: addTick(rows, due, scheduleOf(cron, timeZone)) };
 }
 
 const schedules = new Map<string, Schedule>();
@@ -175,8 +188,12 @@ export function readQueueRecord(value: string): QueueRecord | undefined {
     const record = JSON.parse(value) as Partial<QueueRecord> | null;
     if (record?.v !== 1 || typeof record.id !== "string") return undefined;
     // JSON can spell an infinite number (1e999). A task that waits for ever would be lost without a word.
-    const { due, retryAt = due } = record;
-    return Number.isFinite(due) && Number.isFinite(retryAt) ? (record as QueueRecord) : undefined;
+    const { due, retryAt = due, every = 1, cron, timeZone, rows } = record;
+    if (![due, retryAt, every].every((time) => Number.isFinite(time)) || every < 1) return undefined;
+    // A calendar that this version or this machine cannot read throws.
+    if (cron !== undefined) scheduleOf(cron, timeZone);
+    if (rows !== undefined && !areRows(rows)) delete record.rows;
+    return record as QueueRecord;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import type { Outcome } from "../task";
-import type { TickRow } from "./claimed-ticks";
+import { areRows, type TickRow } from "./claimed-ticks";
 
 /** A run as the record keeps it: {@link RunSummary} with times in milliseconds. */
 export interface StoredRun {
@@ -107,15 +107,11 @@ function intact(record: Partial<TaskRecord>): record is TaskRecord {
     numbers.every((n) => typeof n === "number" && Number.isFinite(n)) &&
     typeof record.holder === "string" &&
     typeof record.runId === "string" &&
-    (record.rows === undefined || (Array.isArray(record.rows) && record.rows.every(isRow))) &&
+    (record.rows === undefined || areRows(record.rows)) &&
     (record.tick === null || (typeof record.tick === "number" && Number.isFinite(record.tick))) &&
     (record.state === "running" ||
       record.state === "open" ||
       record.state === "done" ||
       (record.state === "retry" && typeof record.retryAt === "number"))
   );
-}
-
-function isRow(row: unknown): row is TickRow {
-  return Array.isArray(row) && row.length === 2 && row.every((tick) => Number.isFinite(tick));
 }
