@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { connect } from "nats";
 import pino from "pino";
-import { createRuntime, natsStore, type NatsExamination, OstinatoError, type OwnershipExamination } from "ostinato";
+import {
+  createRuntime,
+  interval,
+  natsStore,
+  type NatsExamination,
+  OstinatoError,
+  type OwnershipExamination,
+} from "ostinato";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { doctorCommand } from "../../src/cli/doctor";
@@ -93,6 +100,28 @@ test("users that can read each other's answers are told, with what to grant; wit
       await findings("default"),
       /WARNING +answers to this user come to "_INBOX\.>"[^]*→ give natsStore\(\{ inboxPrefix/,
     );
+  });
+});
+
+test("tasks that no live node has are listed, with how to forget them", async () => {
+  await withServer({ version: "2.15.1" }, async ({ url }) => {
+    const logger = pino({ level: "silent" });
+    const task = { schedule: interval("1h"), run: () => undefined };
+    const before = createRuntime({ logger, store: natsStore({ servers: url }) });
+    for (const name of ["kept", "old report"]) before.spawn({ ...task, name });
+    await before.start();
+    for (const name of ["kept", "old report"]) await before.get(name)?.trigger();
+    await before.stop();
+    const nobody = await run("--nats", url);
+    assert.match(nobody.text, /note +no node runs now that could have the 2 tasks of the store: kept, old report/);
+    const after = createRuntime({ logger, store: natsStore({ servers: url }) });
+    after.spawn({ ...task, name: "kept" });
+    await after.start();
+    let found = await run("--nats", url);
+    while (found.text.includes("no node runs now")) found = await run("--nats", url);
+    assert.match(found.text, /note +no live node has 1 task of the store: old report\s+→ ostinato forget NAME/);
+    assert.is(found.code, 0, found.text);
+    await after.stop();
   });
 });
 

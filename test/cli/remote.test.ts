@@ -72,7 +72,16 @@ test("tasks of a running process are shown, triggered, paused and resumed, throu
   assert.match(unknown.err, /^error: no exclusive task "nobody"/);
   assert.is(both.code, 2);
   await inspector.close();
+  const inUse = await ostinato("forget", "backup", ...store);
+  assert.is(inUse.code, 1);
+  assert.match(inUse.err, /^error: the task "backup" is in use: node .* has it/);
   await runtime.stop();
+  const forgotten = await ostinato("forget", "backup", ...store);
+  assert.is(forgotten.code, 0, forgotten.err);
+  assert.match(forgotten.out, /^"backup" is forgotten/);
+  const gone = await ostinato("forget", "backup", ...store);
+  assert.is(gone.code, 1);
+  assert.match(gone.err, /^error: no exclusive task "backup"/);
   rmSync(folder, { recursive: true, force: true });
 });
 
