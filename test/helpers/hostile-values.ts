@@ -160,7 +160,8 @@ function hostileThenable(pick: Pick, inner: () => unknown): unknown {
   type Then = (done: (value: unknown) => void, failed: (error: unknown) => void) => unknown;
   const thenable = (then: Then): object => ({ then });
   return pick<() => unknown>([
-    () => Promise.resolve(inner()),
+    // Not Promise.resolve, which reads the constructor of a promise and throws what that throws.
+    () => new Promise((resolve) => resolve(inner())),
     () => rejected,
     () => own({}, "then", { get: fail }),
     () => thenable(fail),
