@@ -1,4 +1,4 @@
-import { isHarmless, isHarmlessClass, isHarmlessError, survey } from "./harmless";
+import { isHarmless, isHarmlessClass, isHarmlessError, survey, surveyOfCopy } from "./harmless";
 import {
   allowance,
   copyValue,
@@ -15,6 +15,7 @@ import {
 const mostErrors = 20;
 const mostCauses = 5;
 const mostFields = 32;
+const copies = new WeakSet<Error>();
 const ownField = new Set<PropertyKey>(["message", "name", "stack", "code", "cause", "errors"]);
 
 /**
@@ -30,7 +31,10 @@ export function toError(thrown: unknown): Error {
       ? new Error(message, { cause: thrown })
       : new Error(message);
   }
-  return isHarmlessError(thrown, survey()) ? thrown : copyError(thrown, allowance({}), 0);
+  if (isHarmlessError(thrown, copies.has(thrown) ? surveyOfCopy() : survey())) return thrown;
+  const copy = copyError(thrown, allowance({}), 0);
+  copies.add(copy);
+  return copy;
 }
 
 function copyError(error: Error, left: Allowance, depth: number): Error {

@@ -2,6 +2,8 @@ import { types } from "node:util";
 import { cut, isError, longestMessage, longestName, longestStack, read } from "./plain";
 
 const mostCauses = 5;
+/** A copy has up to 100 entries, and one that tells how many were left out. */
+const mostEntries = 101;
 const textLimits = [
   ["message", longestMessage],
   ["name", longestName],
@@ -20,6 +22,9 @@ export interface Survey {
 
 /** A fresh one. */
 export const survey = (): Survey => ({ nodes: 300, text: 65_536, depth: mostCauses, within: new Set() });
+
+/** For a copy, which is bounded already: what it holds may have changed since, but its size needs no second bound. */
+export const surveyOfCopy = (): Survey => ({ nodes: 2_000, text: 2_000_000, depth: 30, within: new Set() });
 
 /** Whether it can be read by anybody, again and again: small, not circular, and no code runs. */
 export function isHarmless(value: unknown, left: Survey): boolean {
@@ -41,13 +46,13 @@ function isPlain(value: object): boolean {
   // A logger marks what it has seen.
   if (!Object.isExtensible(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (Array.isArray(value)) return prototype === Array.prototype && value.length <= 100;
+  if (Array.isArray(value)) return prototype === Array.prototype && value.length <= mostEntries;
   return prototype === Object.prototype || prototype === null || (types.isDate(value) && prototype === Date.prototype);
 }
 
 function areHarmlessFields(value: object, left: Survey): boolean {
   const keys = Object.keys(value);
-  if (keys.length > 100) return false;
+  if (keys.length > mostEntries) return false;
   return keys.every((key) => {
     const own: PropertyDescriptor = Object.getOwnPropertyDescriptor(value, key) ?? {};
     const field: unknown = own.value;
