@@ -4,6 +4,8 @@ import { OstinatoError, toError } from "../errors";
 import { momentOf, readFailure, type LeaseFields, type Moment, type Whose } from "../rules/lease";
 import type { Entry, RevisionMap, Written } from "../store";
 import type { View } from "./view";
+import { cut } from "../foreign";
+import { quoted } from "../validate";
 
 /** How a tenure is written into the value of a record, which may hold more than a lease. */
 export interface LeaseCodec {
@@ -109,7 +111,7 @@ export class LeaseRecord {
       if (found.type === "TAKEN") return undefined;
       revision = found.type === "STANDS" ? found.revision : found.tenure.revision;
     }
-    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `the record "${key}" changed under every try to end it`);
+    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `the record ${quoted(key)} changed under every try to end it`);
   }
 
   /** Why the tenure is over, if the record as it was seen is known to be another's. */
@@ -155,5 +157,7 @@ export class LeaseRecord {
 }
 
 function takenBy(holder: string | undefined): string {
-  return holder === undefined || holder === "" ? "its record is another's" : `it was taken by "${holder}"`;
+  return holder === undefined || holder === ""
+    ? "its record is another's"
+    : `it was taken by ${quoted(cut(holder, 512))}`;
 }

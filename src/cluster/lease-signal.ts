@@ -1,4 +1,5 @@
 import { LeaseLostError } from "../errors";
+import { quoted } from "../validate";
 
 /**
  * The end of a tenure as a signal. Signals and errors are made where somebody asks for them, because they cost more than
@@ -21,7 +22,7 @@ export class LeaseSignal {
   }
 
   get error(): LeaseLostError {
-    return new LeaseLostError(`the lease on "${this.#key}" is gone: ${this.#reason ?? "it was not taken"}`);
+    return new LeaseLostError(`the lease on ${quoted(this.#key)} is gone: ${this.#reason ?? "it was not taken"}`);
   }
 
   /** Another tenure begins. */

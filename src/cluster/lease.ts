@@ -4,6 +4,8 @@ import { readFailure, retryPause } from "../rules/lease";
 import { HeldLease, type HeldLeaseOptions } from "./held-lease";
 import { nextChange } from "./next-change";
 import { OwnRecord, type OwnRecordOptions, type Taking } from "./own-record";
+import { cut } from "../foreign";
+import { quoted } from "../validate";
 
 export interface LeaseOptions extends OwnRecordOptions, Pick<HeldLeaseOptions, "retryEvery"> {
   /** Spreads the tries of those who wait for the same lease. */
@@ -93,7 +95,7 @@ export class Lease extends HeldLease {
     try {
       const taking = await this.#record.take();
       if (taking.taken) this.send({ type: "ACQUIRED", tenure: taking.tenure });
-      else this.send({ type: "REFUSED", reason: `held by "${taking.holder}"` });
+      else this.send({ type: "REFUSED", reason: `held by ${quoted(cut(taking.holder, 512))}` });
       return taking;
     } catch (error) {
       this.send({ type: "REFUSED", reason: toError(error).message });

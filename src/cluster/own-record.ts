@@ -13,6 +13,7 @@ import {
 } from "../rules/lease";
 import type { Entry } from "../store";
 import { LeaseRecord, tries, type LeaseRecordOptions } from "./lease-record";
+import { quoted } from "../validate";
 
 export interface OwnRecordOptions extends LeaseRecordOptions {
   /** Who takes it: the node, as people know it. */
@@ -71,7 +72,7 @@ export class OwnRecord extends LeaseRecord {
       const tenure = { number: this.#number, token, acquired, revision: acquired, renewals: 0, ...moment };
       return { taken: true, tenure };
     }
-    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `the record "${key}" changed under every try to take it`);
+    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `the record ${quoted(key)} changed under every try to take it`);
   }
 
   /** Deletes the record if it is still this tenure's. Never rejects: what cannot be deleted runs out by itself. */

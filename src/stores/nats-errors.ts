@@ -1,4 +1,5 @@
 import { OstinatoError, type ErrorCode } from "../errors";
+import { quoted } from "../validate";
 
 /** An error answer of JetStream. */
 export interface ApiError {
@@ -92,5 +93,5 @@ function answerError(what: string, error: ApiError, otherwise: ErrorCode): Ostin
 }
 
 export function describe(error: ApiError): string {
-  return `the server answered "${error.description ?? "error"}" (${String(error.err_code ?? error.code)})`;
+  return `the server answered ${quoted(error.description ?? "error")} (${String(error.err_code ?? error.code)})`;
 }

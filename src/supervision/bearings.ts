@@ -7,6 +7,7 @@ import { patience } from "../rules/lease";
 import { adopted, countedBy, rivalOf } from "../rules/schedule-change";
 import type { TaskRecord } from "../rules/task-record";
 import { identityOf } from "../schedules/checked";
+import { quoted } from "../validate";
 
 export interface BearingsOptions {
   /** The task's name. */
@@ -114,7 +115,7 @@ export class Bearings {
     this.#isWarned = true;
     const { name, warn } = this.#options;
     warn(
-      `"${name}" runs by ${this.#identity} on this node and by ${rival} on another node of the same store. ` +
+      `${quoted(name)} runs by ${this.#identity} on this node and by ${rival} on another node of the same store. ` +
         "This is expected while a deploy changes the schedule; if it lasts, two services share the name: " +
         "rename one task, or give each service its own namespace",
     );
@@ -152,7 +153,7 @@ export class Bearings {
     this.#aheadToldAt = clock.monotonic();
     const [mine, other] = [clock.now(), by.at].map((at) => new Date(at).toISOString());
     warn(
-      `the clocks of two nodes that run "${name}" differ: ${String(mine)} here, ${String(other)} on node ${by.node}`,
+      `the clocks of two nodes that run ${quoted(name)} differ: ${String(mine)} here, ${String(other)} on node ${by.node}`,
     );
   }
 }

@@ -1,5 +1,4 @@
 import type { Afterwards, Verdict } from "../../machines/events";
-import { OstinatoError } from "../errors";
 import type { Retry } from "../rules/backoff";
 import { due, type Due, type DueRule } from "../rules/due";
 import { fencingToken, mayTake, momentOf, mustStop } from "../rules/lease";
@@ -9,7 +8,7 @@ import type { Entry } from "../store";
 import type { Bearing, Bearings } from "./bearings";
 import type { Holding, RecordPlace } from "./record-place";
 import { TaskClaim } from "./task-claim";
-import { afterwardsOf, decided, verdictOf } from "./verdicts";
+import { afterwardsOf, decided, lateAnswer, verdictOf } from "./verdicts";
 
 export interface ClaimsOptions extends Holding {
   nodeId: string;
@@ -200,11 +199,7 @@ export class Claims {
     this.#attempted = runId;
     this.#write(place, entry, claimed, to, (revision) => {
       const late = lease === Infinity ? undefined : mustStop(moment, momentOf(clock), lease);
-      if (late !== undefined) {
-        const why = late === "slept" ? "came after a jump of the wall clock" : "took longer than its lease allows";
-        const message = `the answer to the claim of "${this.#options.key}" ${why}`;
-        throw new OstinatoError("ERR_STORE_UNAVAILABLE", message);
-      }
+      if (late !== undefined) throw lateAnswer(this.#options.key, late);
       const token = fencingToken(place.epoch, revision);
       this.#tickSeen = { tick, at: moment.startedAt };
       const tenure = { number: 1, token, acquired: revision, revision, renewals: 0, ...moment };

@@ -5,6 +5,7 @@ import { GuardedEvents } from "../guarded-events";
 import type { Outcome } from "../task";
 import type { Decision } from "./decision";
 import type { MonitorLine } from "./monitor-line";
+import { quoted } from "../validate";
 
 interface About {
   /** The task's or supervisor's name. */
@@ -244,7 +245,7 @@ export class Report {
         const { type, queue, store, partitions, owner, reason, unservedMs } = event;
         const about = { event: type.toUpperCase(), queue, store, partitions, owner, reason, unservedMs };
         const who = owner === undefined ? "" : ` (${owner})`;
-        const count = `${String(partitions.length)} partition${partitions.length === 1 ? "" : "s"} of "${queue}"`;
+        const count = `${String(partitions.length)} partition${partitions.length === 1 ? "" : "s"} of ${quoted(queue)}`;
         const time = `${(unservedMs / 1_000).toFixed(1)} s`;
         if (type === "unserved") log.error(about, `nobody has served ${count} for ${time}: ${reason}${who}`);
         else log.info(about, `${count} served again after ${time}`);

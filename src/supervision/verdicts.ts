@@ -1,6 +1,7 @@
 import type { Afterwards, Verdict } from "../../machines/events";
-import { toError } from "../errors";
+import { OstinatoError, toError } from "../errors";
 import type { Due } from "../rules/due";
+import { quoted } from "../validate";
 
 /** What the rules decided; `broken`: the schedule failed, so that nothing could be decided. */
 export type Decided = Due | { kind: "broken"; reason: string };
@@ -43,4 +44,10 @@ export function afterwardsOf(decision: Decided, now: number): Afterwards {
     case "wait":
       return { then: "idle", nextDue: decision.until };
   }
+}
+
+/** The error of a claim that was answered too late to be trusted. */
+export function lateAnswer(key: string, late: "slept" | "lapsed"): OstinatoError {
+  const why = late === "slept" ? "came after a jump of the wall clock" : "took longer than its lease allows";
+  return new OstinatoError("ERR_STORE_UNAVAILABLE", `the answer to the claim of ${quoted(key)} ${why}`);
 }
