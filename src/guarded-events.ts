@@ -32,13 +32,15 @@ export class GuardedEvents<T> extends Observable<T> {
   }
 }
 
-interface Listener {
+/** What `subscribe` takes. */
+export interface Listener {
   next?: ((value: never) => unknown) | null | undefined;
   error?: ((error: unknown) => unknown) | null | undefined;
   complete?: (() => unknown) | null | undefined;
 }
 
-function guarded<T>(listener: Listener | null, failed: (error: Error) => void): Observer<T> {
+/** An observer that never throws. `failed` is called with the first error. */
+export function guarded<T>(listener: Listener | null, failed: (error: Error) => void): Observer<T> {
   let told = false;
   const tell = (error: Error): void => {
     if (told) return;

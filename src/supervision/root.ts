@@ -2,7 +2,7 @@ import { createActor, type Actor, type AnyActorLogic, type InspectionEvent, type
 import { toError } from "../errors";
 import { parseRetry } from "../rules/backoff";
 import type { Host } from "./host";
-import { guarded } from "./inspection";
+import { guardedInspect, guardSystem } from "./inspection";
 import { rootLogic, SupervisorChild } from "./supervisor-child";
 
 /** The root of the tree and its actor, which is that of the whole system. `onFailure`: it has given up. */
@@ -17,7 +17,7 @@ export function makeRoot(
     systemId: "root",
     input: identity,
     clock: host.clock,
-    ...(inspect === undefined ? {} : { inspect: guarded(inspect, host.report) }),
+    ...(inspect === undefined ? {} : { inspect: guardedInspect(inspect, host.report) }),
   });
   const root = new SupervisorChild(
     {
@@ -35,6 +35,7 @@ export function makeRoot(
       if (how === "failure") onFailure(toError(error));
     },
   );
+  guardSystem(actor, host.report);
   actor.start();
   return { root, actor };
 }

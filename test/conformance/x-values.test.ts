@@ -2,6 +2,7 @@ import { createRuntime, interval, type RuntimeEvent } from "ostinato";
 import { createInspector } from "ostinato/inspector";
 import { map } from "rxjs";
 import type { Logger } from "pino";
+import type { AnyActorRef } from "xstate";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inMemory, onEveryStore, type World } from "../helpers/world";
@@ -191,6 +192,28 @@ inMemory("X2 an inspect observer that throws or rejects is reported once", async
     assert.is(runtime.get("a")?.status().lastRun?.outcome, "succeeded");
     await runtime.stop();
   }
+});
+
+inMemory("X2 whatever is attached to the actors of the tree and throws is reported once", async (world) => {
+  const runtime = world.runtime();
+  runtime.spawn({ name: "a", schedule: hourly, run: () => undefined });
+  await runtime.start();
+  const { system } = runtime.actor;
+  const fail = (): never => {
+    throw new Error("attached");
+  };
+  system.inspect(fail);
+  for (const actor of [runtime.actor, system.get("a") as AnyActorRef, system.getAll()["a"] as unknown as AnyActorRef]) {
+    actor.subscribe(fail);
+    actor.subscribe({ next: fail, error: fail, complete: fail });
+    actor.on("*", fail);
+  }
+  await world.clock.advance("2h");
+  assert.is(told(world, /the inspect observer threw/), 1);
+  assert.is(told(world, /a subscriber of an actor threw/), 4);
+  assert.is(runtime.get("a")?.status().lastRun?.outcome, "succeeded");
+  await runtime.stop();
+  assert.is(told(world, /a subscriber of an actor threw/), 6);
 });
 
 inMemory("X2 a listener to a run's signal that throws harms nobody", async (world) => {
