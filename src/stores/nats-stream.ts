@@ -26,7 +26,7 @@ export interface StreamConfig {
 export interface StreamInfo {
   readonly config: StreamConfig;
   readonly created: string;
-  readonly state: { readonly last_seq: number; readonly last_ts: string };
+  readonly state: { readonly messages: number; readonly last_seq: number; readonly last_ts: string };
 }
 
 /** How often one that another process is making is looked for, and the milliseconds between two looks. */
