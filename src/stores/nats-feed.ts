@@ -136,15 +136,16 @@ export class NatsFeed {
   }
 
   /**
-   * Whether the server still has the consumer that this feed left. It is in the memory of a server and goes with its
-   * stream; no backup holds it. A cluster makes it again after a restart, but then it has delivered nothing. To ask for a
-   * consumer that exists changes nothing; one that is made by this goes with `end()`. Rejects with NoAnswer.
+   * Whether the server still has the consumer that this feed left, which then belongs to the stream that it was made on.
+   * Its state is in the memory of one server and goes with the stream. One that was made again has delivered less: from
+   * a backup that is older than what this feed has received, or nothing, by a cluster that knows only its settings.
+   * Asking for a consumer that exists changes nothing; one that this makes goes with `end()`. Rejects with NoAnswer.
    */
   async isKept(): Promise<boolean> {
     const found = await this.create?.();
     if (found === undefined || found.error || found.created !== this.created) return false;
-    if (found.cluster === undefined) return true;
-    return this.delivered > 0 && (found.delivered?.consumer_seq ?? 0) >= this.delivered;
+    if (found.cluster !== undefined && this.delivered === 0) return false;
+    return (found.delivered?.consumer_seq ?? 0) >= this.delivered;
   }
 
   private take(message: Msg, until: number): void {

@@ -19,8 +19,8 @@ const longestAway = (marksKept * 1000) / 2;
  *
  * A stream that was restored from a backup has the same date as the former one, and may have grown past the position
  * since. Either of two things proves that it is the same: it still has the message at the position, with the same time;
- * or the server still has the consumer of the connection that was lost, which goes with its stream and is in no backup.
- * The second holds where that message has been overwritten, for as long as the server keeps the consumer.
+ * or the server still has the consumer of the connection that was lost, which goes with its stream. The second holds
+ * where that message has been overwritten, for as long as the server keeps the consumer.
  */
 export class NatsWatch implements Watch {
   private feed: NatsFeed | undefined;
