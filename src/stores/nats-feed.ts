@@ -27,7 +27,7 @@ export interface FeedListener {
   message(message: FeedMessage): void;
   /** All that the server had when the feed began, or since `from`, has been delivered. */
   current(): void;
-  /** Something was said: the feed lives. */
+  /** The feed lives: a message came, or nothing is left to come until there is something new. */
   alive(): void;
   /** Something was missed, or the server says that it is over; the feed has ended. */
   broken(reason: string): void;
@@ -150,11 +150,13 @@ export class NatsFeed {
 
   private take(message: Msg, until: number): void {
     if (this.ended) return;
-    this.listener.alive();
     if (message.data.length === 0 && message.headers?.code) {
       this.takeStatus(message, until);
+      // A server that lags behind the others has nothing to send, and says so, without being done.
+      if (this.isCurrent) this.listener.alive();
       return;
     }
+    this.listener.alive();
     const { stream, consumer, stored, pending } = position(message.reply ?? "");
     if (consumer !== this.delivered + 1) {
       this.breakOff(`message ${String(consumer)} came after message ${String(this.delivered)}`);
