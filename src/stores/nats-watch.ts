@@ -11,6 +11,8 @@ import type { StreamInfo } from "./nats-stream";
 
 /** A deletion is remembered longer than a watch may have been away and still go on where it was. */
 const longestAway = (marksKept * 1000) / 2;
+/** In milliseconds: a server that has a consumer answers at once. */
+const longestQuestion = 1_000;
 
 /**
  * A watch that outlives consumers, connections and servers. It goes on from the last revision that it saw, as long as
@@ -128,13 +130,17 @@ export class NatsWatch implements Watch {
     return storedAt(message) === this.positionStored ? "same" : { bucket, how: "rolledBack" };
   }
 
-  /** Whether the consumer of the lost connection is still there. A server that has it answers at once, or is not there. */
+  /**
+   * Whether the consumer of the lost connection is still there. Nobody answers for one whose server has left a cluster.
+   * Rejects with NoAnswer where the one server that there is does not answer.
+   */
   private async isAttested(): Promise<boolean> {
-    const { clock, requestTimeout } = this.link.settings;
-    const asked = this.witness?.isKept().catch(() => false) ?? Promise.resolve(false);
+    const { link } = this;
+    const asked = this.witness?.isKept() ?? Promise.resolve(false);
+    if (link.cluster === undefined) return asked;
     const answered = new AbortController();
-    const late = sleep(clock, requestTimeout / 4, answered.signal).then(() => false);
-    return Promise.race([asked, late]).finally(() => {
+    const late = sleep(link.settings.clock, longestQuestion, answered.signal).then(() => false);
+    return Promise.race([asked.catch(() => false), late]).finally(() => {
       answered.abort();
     });
   }
