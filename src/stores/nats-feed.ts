@@ -125,7 +125,8 @@ export class NatsFeed {
    * listened to again when the connection returns: one that a cluster has made again would begin to deliver.
    */
   leave(): void {
-    if (this.ended || this.created === undefined) return;
+    // What it has delivered proves that there is a consumer, although the answer to its creation may be lost.
+    if (this.ended || (this.created === undefined && this.delivered === 0)) return;
     this.ended = this.hasLeft = true;
     this.received?.end();
   }
@@ -143,7 +144,8 @@ export class NatsFeed {
    */
   async isKept(): Promise<boolean> {
     const found = await this.create?.();
-    if (found === undefined || found.error || found.created !== this.created) return false;
+    if (found === undefined || found.error) return false;
+    if (this.created !== undefined && found.created !== this.created) return false;
     if (found.cluster !== undefined && this.delivered === 0) return false;
     return (found.delivered?.consumer_seq ?? 0) >= this.delivered;
   }

@@ -108,7 +108,7 @@ export class NatsWatch implements Watch {
       this.witness = undefined;
       this.keepVigil();
     } catch (error) {
-      void feed?.end();
+      if (feed?.isWitness !== true) void feed?.end();
       if (!revival.isCurrent(round)) return;
       this.failed(error);
       this.restart();
