@@ -63,6 +63,11 @@ export class View {
   #closed = false;
   #refreshedAt = -Infinity;
   #loss: (Loss & { lost: number }) | undefined;
+  /**
+   * Known keys that an answer has shown to be absent, until the watch says why: they were deleted, or the store is
+   * another one and has lost them.
+   */
+  readonly #missing = new Set<string>();
   readonly #ending = new Set<Promise<void>>();
 
   constructor(map: RevisionMap, prefix: string, clock: Clock) {
@@ -138,7 +143,7 @@ export class View {
   noteOwnWrite(change: Change, sent?: Moment): void {
     const judgement = judgeAnswer(change, this.#current(change.key)?.revision, this.moment(), sent);
     if (judgement === "news") this.#put(change, false);
-    else if (judgement === "absent") this.#forget(change.key);
+    else if (judgement === "absent") this.#miss(change.key);
     else if (judgement === "contradiction") this.refresh();
   }
 
@@ -226,11 +231,15 @@ export class View {
     this.#delivered = 0;
     this.#highest = 0;
     this.#stale = true;
-    if (renewal !== undefined) this.#loss ??= { ...renewal, known: [...this.entries()].length, lost: 0 };
+    if (renewal === undefined) return;
+    const missing = this.#missing.size;
+    const known = [...this.entries()].filter(({ entry }) => !this.#missing.has(entry.key)).length;
+    this.#loss ??= { ...renewal, known: known + missing, lost: missing };
   }
 
   #deliver(change: Change): void {
     const known = this.#current(change.key);
+    if (this.#loss === undefined) this.#missing.delete(change.key);
     this.#delivered = Math.max(this.#delivered, change.revision);
     if (known === undefined || change.revision >= known.revision) this.#put(change, true);
   }
@@ -241,7 +250,8 @@ export class View {
     const same = known !== undefined && known.revision === revision && known.entry?.value === value;
     const entry = value === undefined ? undefined : { key, value, revision };
     // In a bucket that is a new one, what is there has been written again since the old one went.
-    if (this.#loss?.how === "recreated" && known?.entry !== undefined && known.generation !== this.#generation) {
+    const isOld = known?.generation !== this.#generation && !this.#missing.has(key);
+    if (this.#loss?.how === "recreated" && known?.entry !== undefined && isOld) {
       this.#loss.lost += Number(known.entry.value !== value);
     }
     const seenAt = same ? known.seenAt : this.#clock.monotonic();
@@ -252,6 +262,15 @@ export class View {
       this.#known.set(key, { entry, revision, seenAt, generation: this.#generation, isDelivered: delivered });
     }
     if (!same && (entry !== undefined || known?.entry !== undefined)) this.#tell(key);
+  }
+
+  #miss(key: string): void {
+    const known = this.#known.get(key);
+    if (known?.entry !== undefined && !this.#missing.has(key)) {
+      this.#missing.add(key);
+      if (this.#loss !== undefined && known.generation !== this.#generation) this.#loss.lost += 1;
+    }
+    this.#forget(key);
   }
 
   #forget(key: string): void {
@@ -266,11 +285,12 @@ export class View {
     const loss = this.#loss;
     for (const [key, { entry, generation, revision, isDelivered }] of this.#known) {
       const isOld = generation !== this.#generation;
-      if (loss !== undefined && isOld && entry !== undefined) loss.lost += 1;
+      if (loss !== undefined && isOld && entry !== undefined && !this.#missing.has(key)) loss.lost += 1;
       // What the watch has passed without delivering it is gone.
       if (isOld || (!isDelivered && revision <= this.#delivered)) this.#forget(key);
     }
     this.#loss = undefined;
+    this.#missing.clear();
     this.#becomeReady();
     for (const listener of [...this.#onCurrent]) listener();
     if (loss !== undefined) for (const listener of [...this.#onLoss]) listener(loss);

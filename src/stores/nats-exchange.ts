@@ -72,6 +72,8 @@ export class NatsExchange {
       const sends = this.gathered;
       this.gathered = [];
       for (const each of sends) each();
+      // None of them may have been sent, so that no answer comes.
+      if (this.pending.size === 0) this.idle?.();
     });
   }
 

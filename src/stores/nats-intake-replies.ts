@@ -10,7 +10,8 @@ const answerLimits = { count: 1000, bytes: 8 * 1024 * 1024, age: 1000 };
 /**
  * Where answers go. A stream does not keep the subject that a requester listens on, so that requests are also heard
  * directly, and each is paired with a message of the stream that has the same content: where contents are the same any
- * pairing is right, the oldest first.
+ * pairing is right. The newest request is the first to get an answer: a requester that repeats itself no longer listens
+ * where it asked before, and the message of that request may be lost.
  *
  * In a cluster of servers the request may be heard after the message of the stream has been answered. That answer is
  * kept for a second. A request may then take one that was meant for an equal message without a requester: it is told
@@ -61,7 +62,7 @@ interface Item {
   isTaken: boolean;
 }
 
-/** Values that wait for their content to come, the oldest of it first; what is too much or too old is dropped. */
+/** Values that wait for their content to come, the newest of it first; what is too much or too old is dropped. */
 class Waiting {
   /** With those that were taken since, until their turn comes. */
   private readonly inOrder = new Fifo<Item>();
@@ -87,8 +88,8 @@ class Waiting {
 
   take(content: string): string | undefined {
     this.drop();
-    const item = this.byContent.get(content)?.peek();
-    if (item) this.remove(item);
+    const item = this.byContent.get(content)?.pop();
+    if (item) this.settle(item);
     return item?.value;
   }
 
@@ -105,18 +106,19 @@ class Waiting {
       const fits = this.count <= this.limits.count && this.bytes <= this.limits.bytes;
       if (!item.isTaken && fits && item.since >= oldest) break;
       this.inOrder.shift();
-      if (!item.isTaken) this.remove(item);
+      if (item.isTaken) continue;
+      // Of those of its content that are left, it is the oldest.
+      this.byContent.get(item.content)?.shift();
+      this.settle(item);
     }
   }
 
-  /** The item is the oldest of its content, whether it is taken or dropped. */
-  private remove(item: Item): void {
+  /** The item does not wait any more. */
+  private settle(item: Item): void {
     item.isTaken = true;
     this.count -= 1;
     this.bytes -= sizeOf(item);
-    const alike = this.byContent.get(item.content);
-    alike?.shift();
-    if (alike?.size === 0) this.byContent.delete(item.content);
+    if (this.byContent.get(item.content)?.size === 0) this.byContent.delete(item.content);
   }
 }
 

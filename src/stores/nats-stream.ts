@@ -14,7 +14,7 @@ import {
   type ApiError,
 } from "./nats-errors";
 import type { NatsLink } from "./nats-link";
-import { checkServerVersion } from "./nats-versions";
+import { checkServerVersion, endsDeletions } from "./nats-versions";
 
 export interface StreamConfig {
   readonly name: string;
@@ -26,7 +26,7 @@ export interface StreamConfig {
 export interface StreamInfo {
   readonly config: StreamConfig;
   readonly created: string;
-  readonly state: { readonly last_seq: number; readonly last_ts: string };
+  readonly state: { readonly messages: number; readonly last_seq: number; readonly last_ts: string };
 }
 
 /** How often one that another process is making is looked for, and the milliseconds between two looks. */
@@ -34,6 +34,8 @@ const mostLooks = 10;
 const lookEvery = 50;
 /** So many times what a stream is is asked while an answer may come. */
 const questions = 4;
+/** A deletion has ended after so many milliseconds. */
+const deletion = 1_000;
 /** So long, in milliseconds, a cluster may lack the servers for the replicas before that counts as how it is set up. */
 const forming = 5_000;
 
@@ -82,7 +84,7 @@ export abstract class NatsStream {
     const answer = await this.ask();
     if (answer.error?.err_code === notFound.stream) return undefined;
     if (answer.error) throw readError(this.name, answer.error);
-    return this.seen(answer);
+    return isMade(answer) ? this.seen(answer) : undefined;
   }
 
   /** The stream is another one than the one that was seen before: what was remembered of that one is to be forgotten. */
@@ -153,7 +155,7 @@ export abstract class NatsStream {
 
   private async ensure(): Promise<StreamInfo> {
     try {
-      const info = (await this.info()) ?? (await this.create());
+      const info = (await this.info()) ?? (await this.make());
       checkServerVersion(this.link.serverVersion, info.config.num_replicas ?? 1);
       this.check(info.config);
       return info;
@@ -188,27 +190,41 @@ export abstract class NatsStream {
     });
   }
 
+  private async make(): Promise<StreamInfo> {
+    if (this.created !== undefined && !endsDeletions(this.link.serverVersion)) {
+      await sleep(this.link.settings.clock, deletion);
+      const info = await this.info();
+      if (info) return info;
+    }
+    return this.create();
+  }
+
   private async create(): Promise<StreamInfo> {
     const { clock } = this.link.settings;
     const deadline = clock.monotonic() + forming;
     for (;;) {
       const { error, ...made } = await this.link.api<StreamInfo>(`STREAM.CREATE.${this.name}`, this.wanted());
-      if (!error) return this.seen(made);
+      if (!error && isMade(made)) return this.seen(made);
       // Another process was first, with settings that the check will judge. While it is being made, only its subjects show.
-      if (error.err_code === subjectsOverlap || error.err_code === streamInUse) return this.madeByAnother(error);
+      if (!error || error.err_code === subjectsOverlap || error.err_code === streamInUse)
+        return this.madeByAnother(error);
       // Servers that have just been started, or one of them anew, have not all heard of each other yet.
       if (error.err_code !== noPeers || clock.monotonic() >= deadline) throw this.creationError(error);
       await sleep(clock, lookEvery);
     }
   }
 
-  private async madeByAnother(error: ApiError): Promise<StreamInfo> {
+  private async madeByAnother(error: ApiError | undefined): Promise<StreamInfo> {
     const { clock } = this.link.settings;
     for (let look = 1; look <= mostLooks; look += 1) {
       const info = await this.info();
       if (info) return info;
       await sleep(clock, lookEvery);
     }
-    throw this.creationError(error);
+    if (error) throw this.creationError(error);
+    throw new OstinatoError("ERR_STORE_UNAVAILABLE", `${this.name}: the server is still making it`);
   }
 }
+
+/** 2.9.10 shows a stream before it is made: it has no date then. */
+const isMade = ({ created }: StreamInfo): boolean => Date.parse(created) > 0;

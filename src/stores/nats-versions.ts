@@ -11,6 +11,8 @@ const losesStreams: readonly [Version, Version] = [
 const oldestReplicated: Version = [2, 10, 23];
 const firstHeardByPeers: Version = [2, 11, 0];
 const firstWithTtl: Version = [2, 11, 0];
+/** 2.9.10 does not; of those between nothing is known. */
+const deletesAtOnce: Version = [2, 10, 27];
 
 export interface VersionWarning {
   readonly what: string;
@@ -48,6 +50,14 @@ export function checkServerVersion(text: string, replicas: number): VersionWarni
 /** Whether single messages can have an end of their own. */
 export function supportsMessageTtl(text: string): boolean {
   return !isBefore(parse(text), firstWithTtl);
+}
+
+/**
+ * Whether a stream that is gone is gone for good. Others may still remove its files, and with them those of a stream of
+ * the same name that is made meanwhile: that one no longer finds its messages, and every conditional write succeeds.
+ */
+export function endsDeletions(text: string): boolean {
+  return !isBefore(parse(text), deletesAtOnce);
 }
 
 function parse(text: string): Version {

@@ -1,3 +1,4 @@
+import { sleep } from "../clock";
 import { OstinatoError } from "../errors";
 import type { Renewal, Watch, WatchListener } from "../store";
 import type { NatsBucket } from "./nats-bucket";
@@ -10,14 +11,23 @@ import type { StreamInfo } from "./nats-stream";
 
 /** A deletion is remembered longer than a watch may have been away and still go on where it was. */
 const longestAway = (marksKept * 1000) / 2;
+/** In milliseconds: a server that has a consumer answers at once. */
+const longestQuestion = 1_000;
 
 /**
  * A watch that outlives consumers, connections and servers. It goes on from the last revision that it saw, as long as
- * the stream is the same one, still has that very message, and knows every deletion since. Where that is not certain it
- * says so (`doubt`) and delivers everything again.
+ * the stream is certain to be the same one and knows every deletion since. Otherwise it says so (`doubt`) and delivers
+ * everything again.
+ *
+ * A stream that was restored from a backup has the same date as the former one, and may have grown past the position
+ * since. Either of two things proves that it is the same: it still has the message at the position, with the same time;
+ * or the server still has the consumer of the connection that was lost, which goes with its stream. The second holds
+ * where that message has been overwritten, for as long as the server keeps the consumer.
  */
 export class NatsWatch implements Watch {
   private feed: NatsFeed | undefined;
+  /** The feed of the connection that was lost, until another has begun. */
+  private witness: NatsFeed | undefined;
   private position = 0;
   /** When the message at this position was stored. */
   private positionStored = "";
@@ -27,7 +37,7 @@ export class NatsWatch implements Watch {
   private readonly revival: NatsRevival;
   private closed = false;
   private closing: (() => void) | undefined;
-  private readonly stopListening: () => void;
+  private readonly endings: (() => unknown)[];
 
   constructor(
     private readonly link: NatsLink,
@@ -39,9 +49,14 @@ export class NatsWatch implements Watch {
     private readonly failed: (error: unknown) => void,
   ) {
     this.revival = new NatsRevival(link, (round) => this.begin(round));
-    this.stopListening = link.onReturn(() => {
-      this.restart();
-    });
+    this.endings = [
+      link.onReturn(() => {
+        this.restart();
+      }),
+      link.onEvent(({ type }) => {
+        if (type === "disconnect") this.feed?.leave();
+      }),
+    ];
     this.revival.start();
   }
 
@@ -49,9 +64,9 @@ export class NatsWatch implements Watch {
     if (this.closed) return;
     this.closed = true;
     this.revival.end();
-    this.stopListening();
+    for (const end of this.endings) end();
     this.closing?.();
-    await this.feed?.end();
+    await Promise.all([this.feed?.end(), this.witness?.end()]);
   }
 
   refresh(): void {
@@ -76,7 +91,7 @@ export class NatsWatch implements Watch {
       }
       if (!revival.isCurrent(round)) return;
       const mayGoOn = this.isLoaded && revival.silentFor < longestAway;
-      const former = await this.compare(info);
+      const former = await this.compare(info, mayGoOn);
       if (!revival.isCurrent(round)) return;
       const goesOn = mayGoOn && this.isLoaded && former === "same";
       if (!goesOn) this.startOver(typeof former === "object" ? former : undefined);
@@ -85,21 +100,23 @@ export class NatsWatch implements Watch {
       feed = this.makeFeed(round, goesOn ? 0 : info.state.last_seq, Date.parse(info.state.last_ts));
       this.feed = feed;
       await feed.start(goesOn ? this.position + 1 : undefined, info.state.last_seq);
-      if (revival.isCurrent(round)) this.keepVigil();
-      else await feed.end();
+      if (!revival.isCurrent(round)) {
+        await feed.end();
+        return;
+      }
+      void this.witness?.end();
+      this.witness = undefined;
+      this.keepVigil();
     } catch (error) {
-      void feed?.end();
+      if (feed?.isWitness !== true) void feed?.end();
       if (!revival.isCurrent(round)) return;
       this.failed(error);
       this.restart();
     }
   }
 
-  /**
-   * Whether the stream is the one that was watched so far. A stream that was restored from a backup bears the same date,
-   * and may have grown past the position since: only the message at the position proves that all before it is the same.
-   */
-  private async compare({ created, state }: StreamInfo): Promise<"same" | "uncertain" | Renewal> {
+  /** Whether the stream is the one that was watched so far. */
+  private async compare({ created, state }: StreamInfo, mayGoOn: boolean): Promise<"same" | "uncertain" | Renewal> {
     const bucket = this.bucket.name;
     if (this.created === undefined) return "uncertain";
     if (created !== this.created) return { bucket, how: "recreated" };
@@ -108,8 +125,24 @@ export class NatsWatch implements Watch {
     const { message } = await this.link.api<{ message?: StoredMessage }>(`STREAM.MSG.GET.${bucket}`, {
       seq: this.position,
     });
-    if (message === undefined) return "uncertain";
+    // What was purged leaves no trace but an empty stream.
+    if (message === undefined) return mayGoOn && state.messages > 0 && (await this.isAttested()) ? "same" : "uncertain";
     return storedAt(message) === this.positionStored ? "same" : { bucket, how: "rolledBack" };
+  }
+
+  /**
+   * Whether the consumer of the lost connection is still there. Nobody answers for one whose server has left a cluster.
+   * Rejects with NoAnswer where the one server that there is does not answer.
+   */
+  private async isAttested(): Promise<boolean> {
+    const { link } = this;
+    const asked = this.witness?.isKept() ?? Promise.resolve(false);
+    if (link.cluster === undefined) return asked;
+    const answered = new AbortController();
+    const late = sleep(link.settings.clock, longestQuestion, answered.signal).then(() => false);
+    return Promise.race([asked.catch(() => false), late]).finally(() => {
+      answered.abort();
+    });
   }
 
   private startOver(renewal?: Renewal): void {
@@ -157,8 +190,12 @@ export class NatsWatch implements Watch {
 
   private restart(): void {
     if (this.closed) return;
-    void this.feed?.end();
+    const { feed } = this;
     this.feed = undefined;
+    if (feed?.isWitness) {
+      void this.witness?.end();
+      this.witness = feed;
+    } else void feed?.end();
     this.revival.again();
   }
 

@@ -228,6 +228,41 @@ test("What a store that is another one has lost is told once, when all that it h
   assert.equal(told, [{ bucket: "KV_x", how: "recreated", known: 3, lost: 2 }]);
 });
 
+test("What an answer has shown to be absent counts as lost, whether it came before the doubt or after it", () => {
+  for (const how of ["recreated", "rolledBack"] as const) {
+    const { map, watch, put } = manual();
+    const view = new View(map, "", virtualClock());
+    for (const key of ["a", "b", "c", "d"]) put(key, 5 + key.charCodeAt(0));
+    watch.current();
+    const told: unknown[] = [];
+    view.onLoss((loss) => told.push(loss));
+    view.noteOwnWrite({ key: "a", value: undefined, revision: 0 }, view.moment());
+    view.noteOwnWrite({ key: "b", value: undefined, revision: 0 }, view.moment());
+    view.noteOwnWrite({ key: "b", value: "again", revision: 200 }, view.moment());
+    watch.doubt({ bucket: "KV_x", how });
+    view.noteOwnWrite({ key: "c", value: undefined, revision: 0 }, view.moment());
+    put("b", 1, "changed");
+    watch.current();
+    assert.equal(told, [{ bucket: "KV_x", how, known: 4, lost: 4 }], how);
+  }
+});
+
+test("What was deleted does not count as lost, whoever has seen first that it is absent", () => {
+  const { map, watch, put } = manual();
+  const view = new View(map, "", virtualClock());
+  put("a", 5);
+  put("b", 6);
+  watch.current();
+  const told: unknown[] = [];
+  view.onLoss((loss) => told.push(loss));
+  view.noteOwnWrite({ key: "a", value: undefined, revision: 0 }, view.moment());
+  watch.change({ key: "a", value: undefined, revision: 7 });
+  watch.doubt({ bucket: "KV_x", how: "recreated" });
+  put("b", 1);
+  watch.current();
+  assert.equal(told, [{ bucket: "KV_x", how: "recreated", known: 1, lost: 0 }]);
+});
+
 test("A view that is closed before it was ready keeps nobody waiting", async () => {
   const view = new View(manual().map, "", virtualClock());
   await view.close();

@@ -224,4 +224,25 @@ test("S8 a watch that was cut off hears what it missed, deletions too, once and 
   });
 });
 
+test("S8 a watch goes on after every cut, although all that it has seen was overwritten meanwhile", async () => {
+  await inWorld({}, async ({ proxy, map, witness, event }) => {
+    let revision = written(await witness.create("k", "0"));
+    const heard = listen();
+    const watch = map.watch("", heard.listener);
+    await heard.current;
+    const expected = [`k@${String(revision)}`, "current"];
+    for (const round of ["1", "2", "3"]) {
+      const offline = event("offline");
+      await proxy.refuse();
+      await offline;
+      revision = written(await witness.update("k", round, revision));
+      expected.push(`k@${String(revision)}`);
+      await proxy.heal();
+      await heard.until(({ value }) => value === round);
+    }
+    assert.equal(heard.log, expected);
+    await watch.close();
+  });
+});
+
 test.run();

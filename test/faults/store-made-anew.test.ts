@@ -6,7 +6,19 @@ import { createRuntime, interval, natsStore, type RevisionMap, type Runtime, typ
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { natsVersions, startNatsServer, type NatsServer } from "../helpers/nats-server";
+import { natsVersions, startNatsServer, type NatsServer, type NatsServerOptions } from "../helpers/nats-server";
+
+/** What a test has started, ended with it whether it passes or fails: the servers last. */
+const started: (() => Promise<void>)[] = [];
+test.after.each(async () => {
+  for (const end of started.splice(0)) await end();
+});
+
+async function startServer(options: NatsServerOptions): Promise<NatsServer> {
+  const server = await startNatsServer(options);
+  started.push(() => server.stop());
+  return server;
+}
 
 /** How often each task ran, and a way to wait for more. */
 function counts(names: readonly string[]) {
@@ -50,6 +62,7 @@ async function service(server: NatsServer, storage: "file" | "memory") {
     const store = natsStore({ servers: server.url, storage });
     const logger = pino({ level: "silent" });
     const runtime = createRuntime({ nodeId, store, lease: "2s", logger, shutdownTimeout: "5s" });
+    started.unshift(() => runtime.stop());
     const lost: LossEvent[] = [];
     runtime.events.subscribe((event) => event.type === "lost" && lost.push(event));
     for (const [index, name] of names.entries()) {
@@ -85,7 +98,7 @@ const lostOf = (nodes: readonly Service[], what: LossEvent["what"]): number[] =>
 
 for (const version of natsVersions) {
   test(`${version}: a server with memory storage is restarted: every task goes on, and what was lost is told`, async () => {
-    const server = await startNatsServer({ version });
+    const server = await startServer({ version });
     const { nodes, tasks, assigned, assign } = await service(server, "memory");
     await server.restart();
     await tasks.more(5);
@@ -102,12 +115,11 @@ for (const version of natsVersions) {
     await assign();
     await assigned.more(3);
     await stopQuickly(nodes);
-    await server.stop();
   });
 
   for (const bucket of ["leases", "tasks-q"] as const) {
     test(`${version}: the stream of ${bucket} is deleted under a running cluster: every task goes on`, async () => {
-      const server = await startNatsServer({ version });
+      const server = await startServer({ version });
       const { nodes, tasks, assigned, assign } = await service(server, "file");
       const connection = await connect({ servers: server.url });
       await connection.request(`$JS.API.STREAM.DELETE.KV_ostinato_${bucket}`);
@@ -121,12 +133,11 @@ for (const version of natsVersions) {
       }
       await assigned.more(3);
       await stopQuickly(nodes);
-      await server.stop();
     });
   }
 
   test(`${version}: the streams are restored from a backup: every task of it goes on`, async () => {
-    const server = await startNatsServer({ version });
+    const server = await startServer({ version });
     const { nodes, tasks, assigned } = await service(server, "file");
     const backup = `${server.dataDir}-backup`;
     await server.kill();
@@ -139,12 +150,12 @@ for (const version of natsVersions) {
     await server.restart();
     await Promise.all([tasks.more(5), assigned.more(3)]);
     await stopQuickly(nodes);
-    await server.stop();
   });
 
   test(`${version}: a watch notices a stream that was restored, also when that has grown past where the watch was`, async () => {
-    const server = await startNatsServer({ version });
+    const server = await startServer({ version });
     const watched = natsStore({ servers: server.url });
+    started.unshift(() => watched.close());
     await watched.open();
     const put = async (map: RevisionMap, from: number, to: number): Promise<void> => {
       for (let index = from; index < to; index += 1) await map.create(`k${String(index)}`, `of ${String(from)}`);
@@ -183,7 +194,7 @@ for (const version of natsVersions) {
     await rm(server.dataDir, { recursive: true });
     await cp(backup, server.dataDir, { recursive: true });
     // Somebody writes more than was lost before the watch is back: it is kept away by a server on another port.
-    const elsewhere = await startNatsServer({ version, dataDir: server.dataDir });
+    const elsewhere = await startServer({ version, dataDir: server.dataDir });
     await write(elsewhere.url, 20, 30);
     await elsewhere.kill();
     await server.restart();
@@ -194,12 +205,10 @@ for (const version of natsVersions) {
     );
     assert.equal(told.at(-1), { bucket: "KV_ostinato_m", how: "rolledBack" });
     await watch.close();
-    await watched.close();
-    await server.stop();
   });
 
   test(`${version}: fencing tokens grow although the stream is removed and made anew under running nodes`, async () => {
-    const server = await startNatsServer({ version });
+    const server = await startServer({ version });
     const tokens: number[] = [];
     const waiting: (() => void)[] = [];
     const begin = (token: number): void => {
@@ -219,6 +228,7 @@ for (const version of natsVersions) {
       }),
     );
     for (const runtime of runtimes) {
+      started.unshift(() => runtime.stop());
       runtime.spawn({
         name: "t",
         schedule: interval(100),
@@ -239,7 +249,6 @@ for (const version of natsVersions) {
     assert.is(locks.filter(Boolean).length, 1);
     await Promise.all(runtimes.map((runtime) => runtime.stop()));
     await connection.close();
-    await server.stop();
     assert.equal(
       tokens,
       [...new Set(tokens)].sort((one, other) => one - other),

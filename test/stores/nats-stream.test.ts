@@ -69,4 +69,58 @@ test("where nobody says what a stream is, nothing was changed", async () => {
   assert.match(error.message, /KV_ostinato_m: no answer; nothing was changed/);
 });
 
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+};
+const gone = { error: { code: 404, err_code: 10059, description: "stream not found" } };
+
+test("a stream that an old server still deletes is not made again meanwhile", async () => {
+  for (const serverVersion of ["2.9.10", "2.15.1"]) {
+    const clock = virtualClock();
+    const { link, answers } = linkOf(clock);
+    Object.assign(link, { serverVersion });
+    const asked: string[] = [];
+    const { api } = link;
+    link.api = (action: string) => {
+      asked.push(action.split(".")[1] ?? "");
+      return api.call(link, action) as never;
+    };
+    const bucket = new NatsBucket(link, "m");
+    const first = bucket.ready();
+    await settle();
+    answers[0]?.(infoOf("2026-01-01T00:00:00Z"));
+    await first;
+    bucket.forget();
+    const ready = bucket.ready();
+    await settle();
+    answers[1]?.(gone);
+    await settle();
+    if (serverVersion === "2.9.10") {
+      assert.equal(asked, ["INFO", "INFO"]);
+      await clock.advance("1s");
+      assert.equal(asked, ["INFO", "INFO", "INFO"]);
+      answers[2]?.(gone);
+      await settle();
+    }
+    assert.is(asked.at(-1), "CREATE");
+    answers.at(-1)?.(infoOf("2026-01-02T00:00:00Z"));
+    assert.is((await ready).created, "2026-01-02T00:00:00Z");
+  }
+});
+
+test("a stream that the server has not finished making for another process is waited for", async () => {
+  const clock = virtualClock();
+  const { link, answers } = linkOf(clock);
+  const ready = new NatsBucket(link, "m").ready();
+  await settle();
+  answers[0]?.(gone);
+  await settle();
+  answers[1]?.(infoOf("0001-01-01T00:00:00Z"));
+  await settle();
+  answers[2]?.(infoOf("0001-01-01T00:00:00Z"));
+  await clock.advance("50ms");
+  answers[3]?.(infoOf("2026-01-02T00:00:00Z"));
+  assert.is((await ready).created, "2026-01-02T00:00:00Z");
+});
+
 test.run();
