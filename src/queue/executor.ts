@@ -159,6 +159,7 @@ export class Executor implements Employer {
     this.#backlog.index.drop(number);
     this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
+    this.#trials.leave(partition);
     await partition.close();
     if (partition.running > 0 && isOurs) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
     return "drained";

@@ -73,6 +73,13 @@ export class Trials {
     this.#endIfOver();
   }
 
+  /** The partition is not ours any more. */
+  leave(partition: Job["partition"]): void {
+    for (const [key, held] of this.#waiting) if (held.partition === partition) this.#waiting.delete(key);
+    this.#next = this.#next.filter((each) => each.partition !== partition);
+    this.#endIfOver();
+  }
+
   /** The suspect that is to begin now, if one is. */
   take(): Trial | undefined {
     const mayGather = (this.#phase === "idle" || this.#phase === "gathering") && this.#next.length === 0;

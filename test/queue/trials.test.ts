@@ -3,22 +3,23 @@ import { virtualClock } from "ostinato/testing";
 import pino from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { hashName } from "../../src/identity";
 import type { QueueRecord } from "../../src/rules/queue-record";
 
 /*
  * A process whose tasks must all run, although some of them are suspects: another process has left its claims behind.
- * Every run takes `work` milliseconds and is counted by id.
+ * Every run takes ten milliseconds, those of `busy` a minute.
  */
-async function suspected(ids: { busy: string[]; suspects: string[] }, concurrency: number, work = 10) {
+async function suspected(ids: { busy: string[]; suspects: string[] }, concurrency: number, partitions = 1) {
   const clock = virtualClock();
   const store = memoryStore();
   const runs = new Map<string, number>();
   const runtime = createRuntime({ clock, store, nodeId: "here", logger: pino({ level: "silent" }) });
   const queue = await runtime.queue({
-    ...{ name: "q", partitions: 1, lease: "3s", bucket: "10ms", concurrency },
+    ...{ name: "q", partitions, lease: "3s", bucket: "10ms", concurrency },
     run: async (_payload, { name }) => {
       runs.set(name, (runs.get(name) ?? 0) + 1);
-      const length = ids.busy.includes(name) ? 60_000 : work;
+      const length = ids.busy.includes(name) ? 60_000 : 10;
       await new Promise<void>((resolve) => clock.setTimeout(resolve, length));
     },
   });
@@ -27,11 +28,12 @@ async function suspected(ids: { busy: string[]; suspects: string[] }, concurrenc
   const due = clock.now() + 2_000;
   const tasks = store.map("tasks-q");
   for (const id of ids.suspects) {
+    const key = `${String(hashName(id) % partitions)}.${id}`;
     await queue.assign({ id, at: due });
-    const entry = await tasks.get(`0.${id}`);
+    const entry = await tasks.get(key);
     const record = JSON.parse(entry?.value ?? "") as QueueRecord;
     const run = { id: `gone ${id}`, owner: 1, node: "gone", by: "gone-1", at: due - 1 };
-    await tasks.update(`0.${id}`, JSON.stringify({ ...record, attempt: 1, run }), entry?.revision ?? 0);
+    await tasks.update(key, JSON.stringify({ ...record, attempt: 1, run }), entry?.revision ?? 0);
   }
   await runtime.start();
   const end = async (): Promise<void> => {
@@ -39,7 +41,7 @@ async function suspected(ids: { busy: string[]; suspects: string[] }, concurrenc
     await clock.advance("2m");
     await stopped;
   };
-  return { clock, queue, runs, end };
+  return { clock, store, queue, runs, end };
 }
 
 const named = (word: string, count: number): string[] =>
@@ -54,6 +56,24 @@ test("a suspect that is removed while its process falls quiet holds up nobody", 
   await queue.assign({ id: "other" });
   await clock.advance("10s");
   assert.is(runs.get("other"), 1);
+  await end();
+});
+
+test("a suspect whose partition goes to another process while its own falls quiet holds up nobody", async () => {
+  const theirs = hashName("suspect") % 2;
+  const [busy, other] = named("other", 20).filter((id) => hashName(id) % 2 !== theirs) as [string, string];
+  const { clock, store, queue, runs, end } = await suspected({ busy: [busy], suspects: ["suspect"] }, 10, 2);
+  await clock.advance("3s");
+  assert.is(runs.get(busy), 1);
+  // Whoever took the lease while this process stood still.
+  const leases = store.map("leases");
+  const key = `queue.q.p.${String(theirs)}`;
+  const entry = await leases.get(key);
+  const record = { ...(JSON.parse(entry?.value ?? "") as object), holder: "other-1", boot: "other" };
+  await leases.update(key, JSON.stringify(record), entry?.revision ?? 0);
+  await queue.assign({ id: other });
+  await clock.advance("1s");
+  assert.is(runs.get(other), 1);
   await end();
 });
 
