@@ -1,4 +1,6 @@
 // time limit: 120 s
+import crypto from "node:crypto";
+import { mock } from "node:test";
 import { createRuntime, memoryStore, type Queue, type QueueEvent, type Runtime, type Store } from "ostinato";
 import { virtualClock } from "ostinato/testing";
 import pino from "pino";
@@ -36,13 +38,15 @@ interface Node {
   readonly ways: readonly TroubledStore[];
 }
 
+/** Draws what the runtimes take at random, their ids included, from the seed. */
 async function seeded<T>(seed: number, body: (random: () => number) => Promise<T>): Promise<T> {
-  const system = Math.random;
-  Math.random = seededRandom(seed);
+  const random = seededRandom(seed);
+  const bytes = (count: number): Buffer => Buffer.from(Array.from({ length: count }, () => Math.floor(random() * 256)));
+  const mocks = [mock.method(Math, "random", random), mock.method(crypto, "randomBytes", bytes as never)];
   try {
     return await body(seededRandom(seed));
   } finally {
-    Math.random = system;
+    for (const each of mocks) each.mock.restore();
   }
 }
 
