@@ -10,7 +10,8 @@ const answerLimits = { count: 1000, bytes: 8 * 1024 * 1024, age: 1000 };
 /**
  * Where answers go. A stream does not keep the subject that a requester listens on, so that requests are also heard
  * directly, and each is paired with a message of the stream that has the same content: where contents are the same any
- * pairing is right, the oldest first.
+ * pairing is right. The newest request comes first. One whose message was lost, or answered by the process before this
+ * one, never gets its answer; taken first, it would take that of the request which repeats it, and so would each after it.
  *
  * In a cluster of servers the request may be heard after the message of the stream has been answered. That answer is
  * kept for a second. A request may then take one that was meant for an equal message without a requester: it is told
@@ -61,7 +62,7 @@ interface Item {
   isTaken: boolean;
 }
 
-/** Values that wait for their content to come, the oldest of it first; what is too much or too old is dropped. */
+/** Values that wait for their content to come, the newest of it first; what is too much or too old is dropped. */
 class Waiting {
   /** With those that were taken since, until their turn comes. */
   private readonly inOrder = new Fifo<Item>();
@@ -87,8 +88,9 @@ class Waiting {
 
   take(content: string): string | undefined {
     this.drop();
-    const item = this.byContent.get(content)?.peek();
-    if (item) this.remove(item);
+    const alike = this.byContent.get(content);
+    const item = alike?.pop();
+    if (alike && item) this.removed(item, alike);
     return item?.value;
   }
 
@@ -105,18 +107,16 @@ class Waiting {
       const fits = this.count <= this.limits.count && this.bytes <= this.limits.bytes;
       if (!item.isTaken && fits && item.since >= oldest) break;
       this.inOrder.shift();
-      if (!item.isTaken) this.remove(item);
+      const alike = item.isTaken ? undefined : this.byContent.get(item.content);
+      if (alike?.shift()) this.removed(item, alike);
     }
   }
 
-  /** The item is the oldest of its content, whether it is taken or dropped. */
-  private remove(item: Item): void {
+  private removed(item: Item, alike: Fifo<Item>): void {
     item.isTaken = true;
     this.count -= 1;
     this.bytes -= sizeOf(item);
-    const alike = this.byContent.get(item.content);
-    alike?.shift();
-    if (alike?.size === 0) this.byContent.delete(item.content);
+    if (alike.size === 0) this.byContent.delete(item.content);
   }
 }
 

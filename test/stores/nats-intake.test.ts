@@ -308,6 +308,27 @@ test("a reply subject is remembered for 30 seconds", async () => {
   assert.equal(sent, ["late a"]);
 });
 
+test("a request that repeats one whose message was lost gets its answer, and so does the next", async () => {
+  const clock = virtualClock();
+  const sent: string[] = [];
+  const replies = new NatsIntakeReplies(clock, (reply, text) => sent.push(`${reply} ${text}`));
+  replies.hear("assign", bytes("x"), "lost");
+  for (const reply of ["repeated", "next"]) {
+    await clock.advance("1s");
+    replies.hear("assign", bytes("x"), reply);
+    replies.answer("assign", bytes("x"), "a");
+  }
+  assert.equal(sent, ["repeated a", "next a"]);
+});
+
+test("of equal requests each gets an answer", () => {
+  const sent: string[] = [];
+  const replies = new NatsIntakeReplies(virtualClock(), (reply, text) => sent.push(`${reply} ${text}`));
+  for (const reply of ["1", "2", "3"]) replies.hear("assign", bytes("x"), reply);
+  for (const text of ["a", "b", "c"]) replies.answer("assign", bytes("x"), text);
+  assert.equal(sent.map((each) => each[0]).sort(), ["1", "2", "3"]);
+});
+
 test("an answer that comes before its request is heard waits a second for it, and only for its kind and content", async () => {
   const clock = virtualClock();
   const sent: string[] = [];
@@ -328,8 +349,9 @@ test("an answer that comes before its request is heard waits a second for it, an
 test("of too many requests the oldest are forgotten", () => {
   const sent: string[] = [];
   const replies = new NatsIntakeReplies(virtualClock(), (reply, text) => sent.push(`${reply} ${text}`));
-  for (let index = 0; index <= 20_000; index += 1) replies.hear("assign", bytes("x"), String(index));
-  replies.answer("assign", bytes("x"), "a");
+  for (let index = 0; index <= 20_000; index += 1) replies.hear("assign", bytes(String(index)), String(index));
+  replies.answer("assign", bytes("0"), "none");
+  replies.answer("assign", bytes("1"), "a");
   const large = new Uint8Array(20 * 1024 * 1024);
   replies.hear("remove", large, "first");
   replies.hear("remove", large, "second");
