@@ -8,6 +8,7 @@ import { Backlog, pauseAfterFailure, type Due } from "./backlog";
 import { Drains } from "./drains";
 import type { RunServices } from "./job";
 import { Losses } from "./losses";
+import { notNested } from "./not-nested";
 import type { QueueHost, QueueSettings } from "./options";
 import { Outages } from "./outages";
 import { OwnedPartition } from "./owned-partition";
@@ -48,6 +49,8 @@ export class Executor implements Employer {
   readonly #trials: Trials;
   readonly #losses: Losses;
   #recording = 0;
+  /** A worker that is given a task may end a trial, which wakes this executor. */
+  readonly #dispatch = notNested(() => this.#giveOut());
   readonly #unlisten: (() => void) | undefined;
   #halted = false;
 
@@ -130,13 +133,8 @@ export class Executor implements Employer {
       this.#outages.began(partition.shard);
       this.#losses.left(partition.shard, this.#backlog.index.count(number));
     }
-    for (const { run } of this.#out.values()) {
-      if (run.job.partition.number === number) {
-        run.abort(
-          new LeaseLostError(`partition ${String(number)} of "${this.#settings.name}" is no longer owned here`),
-        );
-      }
-    }
+    const lost = new LeaseLostError(`partition ${String(number)} of "${this.#settings.name}" is no longer owned here`);
+    for (const { run } of this.#out.values()) if (run.job.partition.number === number) run.abort(lost);
   }
 
   /** The bucket of the tasks in this store is a new one. */
@@ -161,6 +159,7 @@ export class Executor implements Employer {
     this.#backlog.index.drop(number);
     this.#losses.ended(partition.shard, number, 0);
     this.#partitions.delete(number);
+    this.#trials.leave(partition);
     await partition.close();
     if (partition.running > 0 && isOurs) throw new ShutdownError(`partition ${String(number)}: a run does not end`);
     return "drained";
@@ -259,7 +258,7 @@ export class Executor implements Employer {
     this.#dispatch();
   }
 
-  #dispatch(): void {
+  #giveOut(): void {
     for (const worker of this.#idle) {
       if (!worker.isFree) {
         this.#idle.delete(worker);

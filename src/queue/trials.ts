@@ -22,6 +22,12 @@ export interface TrialWard extends Ward {
 export type Trial = Held & { readonly group: number };
 
 /**
+ * What the process does for suspects: nothing; it waits until nothing runs; it runs a group alone; or it writes down that
+ * a group has outlasted its time.
+ */
+type Phase = "idle" | "gathering" | "trying" | "outlasting";
+
+/**
  * Runs the suspects of one queue, one group after the other, each with the process to itself. Where that does not fall
  * quiet within a lease, because something hangs, the group runs among others.
  */
@@ -34,7 +40,7 @@ export class Trials {
   /** Members of the present group that are to begin, and those that have been given out. */
   #next: Trial[] = [];
   readonly #out = new Map<string, AssignedRun>();
-  #isTrying = false;
+  #phase: Phase = "idle";
   #deadline: Alarm | undefined;
   #isTooLate = false;
 
@@ -64,17 +70,24 @@ export class Trials {
   forget(key: string): void {
     this.#waiting.delete(key);
     this.#next = this.#next.filter((each) => each.key !== key);
-    this.#look();
+    this.#endIfOver();
+  }
+
+  /** The partition is not ours any more. */
+  leave(partition: Job["partition"]): void {
+    for (const [key, held] of this.#waiting) if (held.partition === partition) this.#waiting.delete(key);
+    this.#next = this.#next.filter((each) => each.partition !== partition);
+    this.#endIfOver();
   }
 
   /** The suspect that is to begin now, if one is. */
   take(): Trial | undefined {
-    const isIdle = !this.#isTrying && this.#next.length === 0;
-    if (isIdle && this.#waiting.size > 0 && this.#quarantine.take(this.#ward)) this.#gather();
+    const mayGather = (this.#phase === "idle" || this.#phase === "gathering") && this.#next.length === 0;
+    if (mayGather && this.#waiting.size > 0 && this.#quarantine.take(this.#ward)) this.#gather();
     for (let trial = this.#next.shift(); trial !== undefined; trial = this.#next.shift()) {
       if (this.#ward.mayBegin(trial)) return trial;
     }
-    this.#look();
+    this.#endIfOver();
     return undefined;
   }
 
@@ -83,7 +96,7 @@ export class Trials {
   }
 
   ended(key: string): void {
-    if (this.#out.delete(key)) this.#look();
+    if (this.#out.delete(key)) this.#endIfOver();
   }
 
   close(): void {
@@ -95,7 +108,9 @@ export class Trials {
 
   /** Waits until nothing runs; then the next group is chosen. */
   #gather(): void {
-    if (!this.#quarantine.isQuiet && !this.#isTooLate) {
+    this.#phase = "gathering";
+    const isAlone = this.#quarantine.isQuiet;
+    if (!isAlone && !this.#isTooLate) {
       this.#deadline ??= this.#host.alarms.after(this.#settings.lease, () => {
         this.#deadline = undefined;
         this.#isTooLate = true;
@@ -103,24 +118,23 @@ export class Trials {
       });
       return;
     }
-    const isAlone = this.#quarantine.isQuiet;
-    this.#deadline?.cancel();
-    this.#deadline = undefined;
-    this.#isTooLate = false;
     const group = nextGroup([...this.#waiting.values()], this.#settings.concurrency);
     for (const { key } of group) this.#waiting.delete(key);
     this.#next = group.map((held) => ({ ...held, group: isAlone ? group.length : 0 }));
     if (!isAlone) {
-      this.#quarantine.release(this.#ward, this.#settings.lease);
+      this.#finish();
       return;
     }
-    this.#isTrying = true;
+    this.#deadline?.cancel();
+    this.#isTooLate = false;
+    this.#phase = "trying";
     this.#deadline = this.#host.alarms.after(patienceFor(group, this.#settings.lease), () => this.#outlasted());
   }
 
   /** The group goes on among others. */
   #outlasted(): void {
     this.#deadline = undefined;
+    this.#phase = "outlasting";
     const runs = [...this.#out.values()];
     this.#out.clear();
     for (const held of this.#next) this.admit(held);
@@ -128,15 +142,18 @@ export class Trials {
     void Promise.all(runs.map((run) => run.outlast())).then(() => this.#finish());
   }
 
-  #look(): void {
-    if (this.#isTrying && this.#next.length === 0 && this.#out.size === 0 && this.#deadline !== undefined)
-      this.#finish();
+  /** The process is free again once no suspect is left that it is kept for. */
+  #endIfOver(): void {
+    const isUnwanted = this.#phase === "gathering" && this.#waiting.size === 0;
+    const isTried = this.#phase === "trying" && this.#next.length === 0 && this.#out.size === 0;
+    if (isUnwanted || isTried) this.#finish();
   }
 
   #finish(): void {
     this.#deadline?.cancel();
     this.#deadline = undefined;
-    this.#isTrying = false;
+    this.#isTooLate = false;
+    this.#phase = "idle";
     this.#quarantine.release(this.#ward, this.#settings.lease);
   }
 }

@@ -4,6 +4,7 @@ import type { Known } from "./chaos-history";
 
 const now = (): number => systemClock.now();
 const answerWithin = 1_000;
+const period = 1_000;
 
 /** Assigns, updates and removes at random, by calls and by raw requests, and remembers what was acknowledged. */
 export class Client {
@@ -45,7 +46,7 @@ export class Client {
   async assign(id: string, every: boolean): Promise<void> {
     const known = this.#of(id, every);
     const due = this.#dueOf(known);
-    const repeats = every ? { every: "1s" as const } : {};
+    const repeats = every ? { every: period } : {};
     await this.#surely(known, () => this.#queue.assign({ id, payload: null, at: due, ...repeats }));
     this.#acknowledged(known, due);
   }
@@ -87,14 +88,17 @@ export class Client {
   }
 
   #of(id: string, every: boolean): Known {
-    const known = this.known.get(id) ?? { due: undefined, since: 0, every, isUncertain: false };
+    const known = this.known.get(id) ?? { due: undefined, since: 0, every, isUncertain: false, phases: new Set() };
     this.known.set(id, known);
     return known;
   }
 
-  /** No two definitions that follow each other have the same time. */
+  /** No two definitions that follow each other have the same time, and no two that repeat have any time in common. */
   #dueOf(known: Known): number {
-    return Math.max(now() + Math.round(this.#random() * 2_000), (known.due ?? 0) + 1);
+    let due = Math.max(now() + Math.round(this.#random() * 2_000), (known.due ?? 0) + 1);
+    while (known.every && known.phases.has(due % period)) due += 1;
+    known.phases.add(due % period);
+    return due;
   }
 
   #acknowledged(known: Known, due: number | undefined): void {

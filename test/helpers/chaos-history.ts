@@ -8,6 +8,11 @@ export const timing = {
   work: 20,
   /** Time for a message from one process to another on a busy machine. */
   slack: 500,
+  /**
+   * A holder whose renewal has no answer within a quarter of its lease loses it. It may have waited twice: until it had
+   * time to ask, and for the answer. What takes half of that is trouble.
+   */
+  soon: 250,
 } as const;
 
 export interface Run {
@@ -32,6 +37,8 @@ export interface Known {
   readonly every: boolean;
   /** A call had no answer and was repeated, so an earlier copy may have run. */
   isUncertain: boolean;
+  /** The milliseconds within a period at which any of its definitions was due. */
+  readonly phases: Set<number>;
 }
 
 const now = (): number => systemClock.now();
@@ -40,6 +47,8 @@ const now = (): number => systemClock.now();
 export class History {
   readonly runs = new Map<string, Map<number, Run[]>>();
   readonly faults: Fault[] = [];
+  /** What workers measured themselves: until then they could not write to the servers soon. */
+  readonly #troubles: Fault[] = [];
   /** When the servers last lost everything they had stored. */
   #wipedAt = -Infinity;
 
@@ -56,6 +65,18 @@ export class History {
     this.faults.push(fault);
     await body();
     fault.until = now();
+  }
+
+  trouble(worker: string, from: number, until: number): void {
+    this.#troubles.push({ worker, what: "trouble", from, until });
+  }
+
+  /** How long there had been neither a fault nor trouble of any worker when it ran again for the first time since. */
+  servedAfter(id: string, faultsEnded: number): number {
+    const first = this.firstRunSince(id, faultsEnded);
+    if (first === undefined) return Infinity;
+    const began = this.#troubles.filter(({ from }) => from <= first);
+    return first - Math.min(first, Math.max(faultsEnded, ...began.map(({ until }) => until)));
   }
 
   wiped(): void {
@@ -87,9 +108,10 @@ export class History {
       }
       for (const [time, ofTime] of runs) {
         if (ofTime.length < 2 || isUncertain) continue;
-        const earlier = ofTime.sort((a, b) => a.at - b.at).slice(0, -1);
-        for (const run of earlier) {
-          assert.ok(this.#excuses(run), `${id} ran again for ${time} although ${run.worker} had no fault`);
+        ofTime.sort((a, b) => a.at - b.at);
+        for (const [number, next] of ofTime.slice(1).entries()) {
+          const run = ofTime[number] as Run;
+          assert.ok(this.#excuses(run, next), `${id} ran again for ${time} although ${run.worker} had no fault`);
         }
       }
     }
@@ -99,16 +121,17 @@ export class History {
     const all = [...this.runs.values()].flatMap((ofId) => [...ofId.values()]);
     const again = all.filter((each) => each.length > 1).length;
     const ran = all.reduce((sum, { length }) => sum + length, 0);
-    return `${this.faults.length} faults, ${known.size} tasks, ${ran} runs, ${again} of them again`;
+    const trouble = this.#troubles.length;
+    return `${this.faults.length} faults, ${trouble} times of trouble, ${known.size} tasks, ${ran} runs, ${again} of them again`;
   }
 
-  /** Whether a fault may have kept this run from being recorded. */
-  #excuses({ worker, at }: Run): boolean {
+  /** Whether a fault, or trouble until the next run, may have kept this run from being recorded. */
+  #excuses({ worker, at }: Run, next: Run): boolean {
     const from = at - timing.slack;
     // A worker retries the write of a run's end for as long as its lease lasts.
     const until = at + timing.work + timing.lease + timing.slack;
-    return this.faults.some(
-      (fault) => (fault.worker === undefined || fault.worker === worker) && fault.from <= until && fault.until >= from,
-    );
+    const meets = (fault: Fault, last: number): boolean =>
+      (fault.worker === undefined || fault.worker === worker) && fault.from <= last && fault.until >= from;
+    return this.faults.some((fault) => meets(fault, until)) || this.#troubles.some((each) => meets(each, next.at));
   }
 }

@@ -21,9 +21,13 @@ export class Troupe {
 
   async add(): Promise<void> {
     const name = `worker ${(this.#count += 1)}`;
-    const setup = { place: this.#place, queue: "jobs", each: true, workMs: timing.work };
+    const setup = { place: this.#place, queue: "jobs", each: true, workMs: timing.work, probeMs: timing.soon };
     const options = { ...setup, nodeId: name, lease: `${timing.lease}ms`, bucket: `${timing.bucket}ms` };
-    const worker = await startQueueWorker(options, ({ runs }) => this.#history.note(name, runs));
+    const worker = await startQueueWorker(
+      options,
+      ({ runs }) => this.#history.note(name, runs),
+      ({ from, until }) => this.#history.trouble(name, from, until),
+    );
     this.#all.set(name, worker);
   }
 

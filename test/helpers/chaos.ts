@@ -31,7 +31,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => void syste
 /**
  * Lets workers run a queue while workers and servers are killed, frozen, restarted, cut off from each other and emptied.
  * Resolves to a summary; rejects when an acknowledged task was lost, when one ran again without a reason, or when a
- * partition stayed unserved after the last fault.
+ * partition stayed unserved after the last fault. A worker that could not write to the servers for a while, for whatever
+ * reason, says so itself: on a busy machine that costs leases as a fault does.
  */
 export async function runChaos(options: ChaosOptions): Promise<string> {
   const random = seededRandom(options.seed);
@@ -83,12 +84,12 @@ async function storm(scene: Scene): Promise<string> {
   const runsAgain = (id: string): boolean => history.hasRunSince(id, faultsEnded);
   const deadline = faultsEnded + 10 * healing;
   while (!living.every(runsAgain) && now() < deadline) await pause(100);
-  const slowest = Math.max(...living.map((id) => (history.firstRunSince(id, faultsEnded) ?? Infinity) - faultsEnded));
-  assert.ok(slowest <= healing + period, `a partition was unserved for ${slowest} ms after the last fault`);
+  const slowest = Math.max(...living.map((id) => history.servedAfter(id, faultsEnded)));
+  assert.ok(slowest <= healing + period, `a partition was unserved for ${slowest} ms after the last fault or trouble`);
   while ((await patiently(() => queue.size(), pause)) > living.length && now() < deadline) await pause(200);
   assert.ok(living.length > 0);
   history.check(client.known);
-  return `${history.summary(client.known)}; all served ${Math.round(slowest)} ms after the last fault`;
+  return `${history.summary(client.known)}; all served ${Math.round(slowest)} ms after them`;
 }
 
 /** What clients do: eight kinds of call, one after the other. */

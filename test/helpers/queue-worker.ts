@@ -27,6 +27,8 @@ export interface WorkerSetup {
   readonly each?: boolean;
   /** Tell of runs every 20 ms only, which costs next to nothing: for benchmarks, where nobody is killed. */
   readonly together?: boolean;
+  /** Tell of each time in which a write of this process, apart from the queue, took longer than so many milliseconds. */
+  readonly probeMs?: number;
   readonly level?: string;
   /** Retries that are allowed. */
   readonly limit?: number;
@@ -39,6 +41,7 @@ export function storeAt(place: SharedPlace): Store {
 export type WorkerTold =
   | { type: "ready" }
   | { type: "runs"; runs: [id: string, due: number, at: number, attempt: number][]; ended: string[] }
+  | { type: "trouble"; from: number; until: number }
   | { type: "stats"; stats: QueueStats | undefined; runs: number; rss: number; cpuMs: number };
 
 type Stats = Extract<WorkerTold, { type: "stats" }>;
@@ -63,6 +66,7 @@ process.on("exit", () => {
 export async function startQueueWorker(
   setup: WorkerSetup,
   onRuns: (runs: Extract<WorkerTold, { type: "runs" }>) => void = () => undefined,
+  onTrouble: (trouble: Extract<WorkerTold, { type: "trouble" }>) => void = () => undefined,
 ): Promise<QueueWorkerProcess> {
   const child = fork(join(__dirname, "../fixtures/queue-worker.ts"), {
     execArgv: ["--conditions", "ostinato-source", "-r", "ts-node/register"],
@@ -80,6 +84,7 @@ export async function startQueueWorker(
     child.on("message", (told: WorkerTold) => {
       if (told.type === "ready") resolve();
       else if (told.type === "runs") onRuns(told);
+      else if (told.type === "trouble") onTrouble(told);
       else answers.shift()?.(told);
     });
     void exit.then(() => reject(new Error("the worker has ended before it was ready")));
