@@ -83,7 +83,8 @@ async function main(): Promise<void> {
         red.push(`${relative(root, file)}: ${result.problems.join("; ") || `${result.failed} failed`}`);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  // One more than there are processors: many files wait for servers and leases.
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, work));
   if (red.length > 0) say(`\nRed:\n${indent(red.join("\n"))}`);
   say(`\n${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
