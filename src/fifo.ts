@@ -33,14 +33,6 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Takes out the newest. */
-  pop(): T | undefined {
-    if (this.size === 0) return undefined;
-    const item = this.#items.pop();
-    if (this.size === 0) this.clear();
-    return item;
-  }
-
   /** Takes out all, the oldest first. */
   drain(): T[] {
     const items = this.#items.slice(this.#head) as T[];

@@ -6,12 +6,14 @@ export const requestAge = 30_000;
 
 const requestLimits = { count: 20_000, bytes: 32 * 1024 * 1024, age: requestAge };
 const answerLimits = { count: 1000, bytes: 8 * 1024 * 1024, age: 1000 };
+const surplusLimits = { count: 20_000, bytes: 8 * 1024 * 1024, age: 5_000 };
 
 /**
  * Where answers go. A stream does not keep the subject that a requester listens on, so that requests are also heard
- * directly, and each is paired with a message of the stream that has the same content: where contents are the same any
- * pairing is right. The newest request is the first to get an answer: a requester that repeats itself no longer listens
- * where it asked before, and the message of that request may be lost.
+ * directly, and each is matched with the messages of the stream that have the same content. An answer goes to every
+ * request of its content that waits: each asked before the message was handled, so it is true for all of them. Pairs
+ * would be wrong in either order. The oldest request may be one whose message was lost, and would take the answer of the
+ * request that repeats it; the newest first would let the oldest wait for as long as others ask the same.
  *
  * In a cluster of servers the request may be heard after the message of the stream has been answered. That answer is
  * kept for a second. A request may then take one that was meant for an equal message without a requester: it is told
@@ -20,6 +22,8 @@ const answerLimits = { count: 1000, bytes: 8 * 1024 * 1024, age: 1000 };
 export class NatsIntakeReplies {
   private readonly requests: Waiting;
   private readonly answers: Waiting;
+  /** Requests that the answer to another's message has reached: the answer to their own is to be sent to nobody. */
+  private readonly surplus: Waiting;
 
   constructor(
     clock: Clock,
@@ -27,6 +31,7 @@ export class NatsIntakeReplies {
   ) {
     this.requests = new Waiting(clock, requestLimits);
     this.answers = new Waiting(clock, answerLimits);
+    this.surplus = new Waiting(clock, surplusLimits);
   }
 
   /** A request was heard. */
@@ -40,14 +45,19 @@ export class NatsIntakeReplies {
   /** The message of the stream with this content has its answer. */
   answer(kind: string, body: Uint8Array, text: string): void {
     const content = contentOf(kind, body);
-    const reply = this.requests.take(content);
-    if (reply === undefined) this.answers.add(content, text);
-    else this.send(reply, text);
+    let reply = this.requests.take(content);
+    if (reply === undefined && this.surplus.take(content) === undefined) this.answers.add(content, text);
+    while (reply !== undefined) {
+      this.send(reply, text);
+      reply = this.requests.take(content);
+      if (reply !== undefined) this.surplus.add(content, "");
+    }
   }
 
   clear(): void {
     this.requests.clear();
     this.answers.clear();
+    this.surplus.clear();
   }
 }
 
@@ -62,7 +72,7 @@ interface Item {
   isTaken: boolean;
 }
 
-/** Values that wait for their content to come, the newest of it first; what is too much or too old is dropped. */
+/** Values that wait for their content to come, the oldest of it first; what is too much or too old is dropped. */
 class Waiting {
   /** With those that were taken since, until their turn comes. */
   private readonly inOrder = new Fifo<Item>();
@@ -88,7 +98,7 @@ class Waiting {
 
   take(content: string): string | undefined {
     this.drop();
-    const item = this.byContent.get(content)?.pop();
+    const item = this.byContent.get(content)?.shift();
     if (item) this.settle(item);
     return item?.value;
   }
