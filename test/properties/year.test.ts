@@ -32,17 +32,19 @@ async function live(start: string, end: string, schedules: Record<string, Schedu
       },
     });
   }
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   await runtime.start();
   await clock.advanceTo(end);
-  const took = performance.now() - begun;
+  const { user, system } = process.cpuUsage(begun);
+  // Processor time: other test files run beside this one.
+  const took = (user + system) / 1_000;
   const stopped = runtime.stop();
   await clock.advance("1m");
   await stopped;
   return { runs, took, pending: clock.pending() };
 }
 
-test("a year of hourly, daily, monthly and cron tasks takes less than 5 s and runs each as often as it is due", async () => {
+test("a year of hourly, daily, monthly and cron tasks takes less than 5 s of a processor and runs each as often as it is due", async () => {
   const { runs, took, pending } = await live("2025-12-31T23:59:59Z", "2026-12-31T23:59:58Z", {
     hourly: interval("1h"),
     daily: daily({ hour: 4, minute: 30, timeZone: "UTC" }),

@@ -18,7 +18,7 @@ function cli(...args: string[]): { status: number | null; lines: string[] } {
 function red(what: string, name: string, expected: { passed: number; failed: number; says: RegExp }): void {
   test(`red: ${what}`, async () => {
     const slow = /never-ends|blocks/.test(name);
-    const result = await runFile(fixture(name), { limit: slow ? 6_000 : 60_000, grace: 500 });
+    const result = await runFile(fixture(name), { limit: slow ? 12_000 : 60_000, grace: 500 });
     const { passed, failed } = result;
     assert.equal({ passed, failed }, { passed: expected.passed, failed: expected.failed }, describe(result));
     assert.match(describe(result), expected.says);
@@ -50,9 +50,9 @@ red("a timer left running", "leaks-a-timer", { passed: 1, failed: 1, says: /afte
 red("a test that never ends", "never-ends", {
   passed: 0,
   failed: 1,
-  says: /still running in "waits for what does not come"; open: Timeout[^]*killed after its time limit of 6 s/,
+  says: /still running in "waits for what does not come"; open: Timeout[^]*killed after its time limit of 12 s/,
 });
-red("a test that blocks the thread", "blocks", { passed: 0, failed: 1, says: /killed after its time limit of 6 s/ });
+red("a test that blocks the thread", "blocks", { passed: 0, failed: 1, says: /killed after its time limit of 12 s/ });
 red("a test that waits for nothing", "gives-up", { passed: 0, failed: 1, says: /before its tests had finished/ });
 red("a test that calls process.exit(0)", "exits", { passed: 0, failed: 1, says: /before its tests had finished/ });
 red("a process that dies", "dies", { passed: 0, failed: 1, says: /ended without a report \(SIGKILL\)/ });
