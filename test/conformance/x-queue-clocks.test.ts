@@ -21,7 +21,7 @@ async function execute(world: World, clock: VirtualClock, run?: () => void): Pro
   const opened = runtime.queue<string>({
     name: "q",
     partitions: 2,
-    lease: "3s",
+    lease: "9s",
     retry: { initialDelay: "2m", jitter: 0 },
     run: (_, { name, scheduledAt }) => {
       runs.push({ id: name, at: new Date(clock.now()).toISOString().slice(5, 16), due: scheduledAt.getTime() });
