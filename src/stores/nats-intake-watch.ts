@@ -63,7 +63,6 @@ export class NatsIntakeWatch implements Watch {
     this.revival.end();
     this.closing();
     for (const end of this.endings) end();
-    this.requests.end();
     await this.feed?.end();
   }
 

@@ -76,6 +76,7 @@ export class NatsIntake implements Intake {
       () => {
         this.watches.delete(watch);
         this.requests.serve(undefined);
+        if (this.watches.size === 0) this.hearForAWhile();
       },
     );
     this.watches.add(watch);
@@ -102,13 +103,16 @@ export class NatsIntake implements Intake {
   async end(): Promise<void> {
     this.stopReopening?.();
     this.stopReopening = undefined;
+    await Promise.all([...this.watches].map((watch) => watch.close()));
     this.link.settings.clock.clearTimeout(this.unhearing);
     this.requests.end();
-    await Promise.all([...this.watches].map((watch) => watch.close()));
     this.stream.forget();
   }
 
-  /** A request that comes before anybody consumes is answered then; nobody may, and then it is not worth listening to. */
+  /**
+   * A request that comes before anybody consumes is answered then, as is one that waits while this process loses its
+   * lease and takes it again. Nobody may consume, and then it is not worth listening.
+   */
   private hearForAWhile(): void {
     const { clock } = this.link.settings;
     this.requests.hear();

@@ -184,6 +184,18 @@ for (const version of natsVersions) {
     await reader.until(() => count > 200);
   });
 
+  at("a request that waits while reading stops is answered once it begins again", async ({ intake, producer }) => {
+    const silent = read(intake);
+    await listening(silent, producer);
+    const asked = producer.request("ostinato.jobs.assign", "one", { timeout: 10_000 });
+    await silent.until(() => silent.messages.length === 1);
+    await silent.watch.close();
+    read(intake, (message) => {
+      message.answer("done");
+    });
+    assert.is((await asked).string(), "done");
+  });
+
   at("many messages pass in order, and no more than 2,000 are open at a time", async (place) => {
     const { intake, producer } = place;
     const total = 5000;
