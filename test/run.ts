@@ -83,8 +83,7 @@ async function main(): Promise<void> {
         red.push(`${relative(root, file)}: ${result.problems.join("; ") || `${result.failed} failed`}`);
     }
   };
-  // One more than there are processors: many files wait for servers and leases.
-  await Promise.all(Array.from({ length: availableParallelism() + 1 }, work));
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
   if (red.length > 0) say(`\nRed:\n${indent(red.join("\n"))}`);
   say(`\n${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
