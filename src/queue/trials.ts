@@ -1,5 +1,6 @@
 import type { Alarm } from "../alarms";
-import { nextGroup, patienceFor, type Suspect } from "../rules/suspects";
+import type { Suspect } from "../rules/attempts";
+import { nextGroup, patienceFor } from "../rules/suspects";
 import type { Host } from "../supervision/host";
 import type { AssignedRun } from "./assigned-run";
 import type { Job } from "./job";

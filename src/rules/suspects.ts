@@ -1,6 +1,3 @@
-import { charged, withAttempt, withoutMistakes, type Suspect } from "./attempts";
-import type { QueueRecord } from "./queue-record";
-
 /**
  * Which of the tasks that were in flight when a process died has killed it, as plain functions.
  *
@@ -15,7 +12,9 @@ import type { QueueRecord } from "./queue-record";
  * - A group has its process to itself for a while only: one that hangs must not hold up the queue. What it outlasts is
  *   written into its records, for four times as long at the next try: a task that kills late is found as well.
  */
-export type { Suspect } from "./attempts";
+
+import { charged, withAttempt, withoutMistakes, type Suspect } from "./attempts";
+import type { QueueRecord } from "./queue-record";
 
 /** Up to here the members of a group that crashed run singly. */
 const small = 10;

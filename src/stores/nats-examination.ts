@@ -48,7 +48,7 @@ export interface NatsExamination {
   readonly buckets: readonly BucketExamination[];
   /** Where this user's answers come in, and whether it may read those of others. */
   readonly inboxes?: InboxExamination;
-  /** Who owns the partitions of each queue that was looked at, as far as the leases can be read. */
+  /** Owners of the partitions of each examined queue whose leases can be read. */
   readonly queues: readonly OwnershipExamination[];
   /** Milliseconds that each of a row of conditional writes took, ascending; empty where none was permitted. */
   readonly writes: readonly number[];

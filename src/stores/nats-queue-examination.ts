@@ -5,7 +5,7 @@ import type { NatsLink } from "./nats-link";
 import { NatsMap } from "./nats-map";
 import type { StoredMessage } from "./nats-records";
 
-/** Who owns the partitions of a queue, as its leases show. */
+/** Owners of the partitions of one queue, read from its leases. */
 export interface OwnershipExamination {
   readonly queue: string;
   /** How many of them live in this store. */

@@ -12,8 +12,8 @@ import {
   outlasting,
   patienceFor,
   type Evidence,
-  type Suspect,
 } from "../../src/rules/suspects";
+import type { Suspect } from "../../src/rules/attempts";
 import { seededRandom } from "../../src/identity";
 
 const fresh: QueueRecord = { v: 1, id: "task", payload: null, due: 0, attempt: 0 };

@@ -49,7 +49,7 @@ onEveryStore(
   },
 );
 
-test("what a node tells of its tasks proves that it has none of others, and nothing where it cannot be read", () => {
+test("a node's record proves which tasks it does not have; an unreadable record proves nothing", () => {
   const names = Array.from({ length: 2_000 }, (_, index) => `task ${String(index)}`);
   const told = tellNames(names);
   for (const name of names) assert.ok(mayHaveName(told, name));
