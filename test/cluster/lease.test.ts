@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { LeaseSignal } from "../../src/cluster/lease-signal";
 import { LeaseLostError } from "../../src/errors";
 import { patience } from "../../src/rules/lease";
 import { cluster, length } from "./support";
@@ -15,6 +16,11 @@ test("A free lease is taken at once, and a held one is refused without waiting",
   assert.is((await record())?.holder, "a");
   assert.ok(a.valid());
   assert.not.ok(b.valid());
+});
+
+test("The name of a lost lease cannot forge a line of the log", () => {
+  const { message } = new LeaseSignal('a"\n\u2028b').error;
+  assert.is(message, String.raw`the lease on "a\"\n\u2028b" is gone: it was not taken`);
 });
 
 test("A holder renews every third of the lease and keeps its token", async () => {

@@ -32,6 +32,19 @@ test("an error that is small and plain is returned itself, whatever its class", 
   for (const error of known) assert.is(toError(error), error);
 });
 
+test("a copy is returned itself, although it is larger than what is returned as it is", () => {
+  let deep = new Error("bottom");
+  for (let level = 0; level < 5; level += 1) deep = new Error(`level ${String(level)}`, { cause: deep });
+  const wide = Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`k${String(index)}`, index]));
+  for (const given of [new AggregateError([deep], "several"), new Error("wide", { cause: wide })]) {
+    const copy = toError(Object.defineProperty(given, "hidden", { get: fail, enumerable: true }));
+    assert.is.not(copy, given);
+    assert.is(toError(copy), copy);
+    Object.defineProperty(copy, "added", { get: fail, enumerable: true });
+    assert.is.not(toError(copy), copy, "what was added since may hurt");
+  }
+});
+
 test("an error that may hurt its readers becomes a bounded copy of the same class", () => {
   class Reading extends RangeError {
     override get message(): string {
