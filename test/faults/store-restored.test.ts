@@ -108,7 +108,8 @@ async function check(
   await Promise.all([direct.close(), cutOff.close(), connection.close()]);
   await proxy.close();
   await Promise.all(servers.map((server) => server.stop()));
-  const told = heard.log.filter((line) => line !== "current");
+  // A load that is interrupted begins with another doubt: nothing says that the stream is still the same.
+  const told = heard.log.filter((line, at, log) => line !== "current" && !(line === "doubt" && log[at - 1] === line));
   assert.equal(told, ["kept@1", "kept@2", "gone@3", "doubt", "kept@2", "new@12"]);
 }
 
